@@ -1,0 +1,288 @@
+"""The signed token in a tracked URL: made here, verified here, opened here.
+
+    https://{tracking domain}/{kind}/{link frame}.{context frame}.{mac}
+
+The link frame says where a link leads and can be read by anyone. The context frame says whose
+mail it was and is sealed. The MAC covers both exactly as they stand in the URL, for one kind and
+one tracking domain. `docs/token.md` specifies every byte and publishes test vectors.
+
+Promise: a token with any character changed, of another kind or another domain never verifies; no
+frame, however made, unfolds to more than MAX_FRAME bytes.
+"""
+
+import hashlib
+import hmac
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from itsdangerous import Signer
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from itsdangerous.exc import BadData
+from itsdangerous.signer import SigningAlgorithm
+
+from rewriter.dictionaries import CONTEXT, LINK
+from rewriter.keyring import DomainKeys
+
+OPEN: Final = b"o"
+CLICK: Final = b"c"
+UNSUBSCRIBE: Final = b"u"
+KINDS: Final = (OPEN, CLICK, UNSUBSCRIBE)
+
+VERSION: Final = 1
+MAC_BYTES: Final = 16
+MAX_TOKEN: Final = 8192  # characters, so that a request line fits what servers and proxies take
+MAX_FRAME: Final = 8192  # bytes, unfolded
+
+Privacy = Literal["full", "identified", "pseudonymous", "anonymous", "off"]
+PRIVACY: Final[tuple[Privacy, ...]] = get_args(Privacy)
+
+_FIELD = "\x1f"  # unit separator: no URL, address or header holds a control character
+_ITEM = "\x1e"
+_DEFLATED = 0x08
+
+
+class BadToken(Exception):
+    """The token isn't ours, or was damaged on its way. `reason` is a word for a counter."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"bad token: {reason}")
+        self.reason = reason
+
+
+class FrameTooLarge(ValueError):
+    """What should go into the token is too long for a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a link leads and what it is called; a pixel leads nowhere."""
+
+    destination: str = ""
+    position: int = 0
+    name: str = ""
+    category: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Whose mail it was: one for each message and recipient. `sent_at` is in Unix seconds."""
+
+    message_id: str = ""
+    recipient: str = ""
+    sending_domain: str = ""
+    sent_at: int = 0
+    tags: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    configuration_set: str = ""
+    privacy: Privacy = "full"
+
+
+class ShortHMAC(SigningAlgorithm):
+    """HMAC-SHA256 cut to 128 bits (RFC 2104 §5), its two pads hashed once for each key."""
+
+    def __init__(self) -> None:
+        self._states: dict[bytes, tuple[hashlib._Hash, hashlib._Hash]] = {}
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        """Return the 16 bytes."""
+        inner, outer = self._states.get(key) or self._prepare(key)
+        inner = inner.copy()
+        inner.update(value)
+        outer = outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()[:MAC_BYTES]
+
+    def _prepare(self, key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
+        block = key.ljust(64, b"\0")
+        states = (
+            hashlib.sha256(bytes(byte ^ 0x36 for byte in block)),
+            hashlib.sha256(bytes(byte ^ 0x5C for byte in block)),
+        )
+        self._states[key] = states
+        return states
+
+
+class TokenSigner(Signer):
+    """An itsdangerous signer that derives each key once and accepts one spelling of a signature."""
+
+    def __init__(self, keys: list[bytes], salt: bytes) -> None:
+        super().__init__(keys, salt=salt, key_derivation="hmac", algorithm=ShortHMAC())
+        derive = super().derive_key
+        self._newest_first = [derive(key) for key in reversed(keys)]
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """Return the derived key that signs; what verifies never comes through here."""
+        return self._newest_first[0] if secret_key is None else super().derive_key(secret_key)
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        """Compare the text: once decoded, sixteen spellings of the last character were one."""
+        value, sig = want_bytes(value), want_bytes(sig)
+        for key in self._newest_first:
+            if hmac.compare_digest(base64_encode(self.algorithm.get_signature(key, value)), sig):
+                return True
+        return False
+
+
+class Tokens:
+    """Makes, verifies and opens the tokens of one tracking domain."""
+
+    def __init__(self, keys: DomainKeys) -> None:
+        self.domain = keys.domain
+        signing = [key.signing for key in keys.keys]
+        self._signers = {
+            kind: TokenSigner(signing, b"tracking-edge/%d/%b" % (VERSION, kind)) for kind in KINDS
+        }
+        self._newest = keys.keys[-1].id
+        self._seals = {key.id: AESSIV(key.sealing) for key in keys.keys}
+        self._dictionary = CONTEXT + b"@" + keys.domain.encode()
+        self._bound = b"tracking-edge/%d/context/" % VERSION + keys.domain.encode()
+
+    def seal_link(self, link: Link) -> bytes:
+        """Return the link frame: once for each link of a template. Raises FrameTooLarge."""
+        tags = (f"{name}={value}" for name, value in link.tags)
+        position = str(link.position) if link.position else ""
+        fields = (link.destination, position, link.name, link.category, *tags)
+        flags, body = _deflate(_joined(fields), LINK)
+        return base64_encode(bytes((VERSION << 4 | flags,)) + body)
+
+    def seal_context(self, context: Context) -> bytes:
+        """Return the context frame: once for each recipient, the same bytes for the same context.
+
+        Raises FrameTooLarge.
+        """
+        text = _joined(
+            (
+                context.message_id,
+                context.recipient,
+                context.sending_domain,
+                context.configuration_set,
+                _ITEM.join(context.tags),
+                _ITEM.join(f"{name}={value}" for name, value in context.variables),
+            )
+        )
+        flags, body = _deflate(text, self._dictionary)
+        head = struct.pack(">BI", flags | PRIVACY.index(context.privacy), context.sent_at)
+        # RFC 5297: deterministic, and safe to be so, since the seal depends on every byte.
+        sealed = self._seals[self._newest].encrypt(head + body, [self._bound])
+        return base64_encode(bytes((VERSION << 4, self._newest)) + sealed)
+
+    def mint(self, kind: bytes, link_frame: bytes, context_frame: bytes) -> bytes:
+        """Return the whole token. Raises FrameTooLarge where it wouldn't fit into a URL."""
+        signed = link_frame + b"." + context_frame
+        token = signed + b"." + self._signers[kind].get_signature(signed)
+        if len(token) > MAX_TOKEN:
+            raise FrameTooLarge(f"a token of {len(token)} characters; {MAX_TOKEN} fit into a link")
+        return token
+
+    def verify(self, kind: bytes, token: bytes) -> bytes:
+        """Return the link frame of a token that is ours; raise BadToken for any other."""
+        if len(token) > MAX_TOKEN:
+            raise BadToken("oversized")
+        signed, _, mac = token.rpartition(b".")
+        link_frame, dot, _ = signed.partition(b".")
+        if not dot:
+            raise BadToken("malformed")
+        if not self._signers[kind].verify_signature(signed, mac):
+            raise BadToken("signature")
+        return link_frame
+
+    def open_context(self, context_frame: bytes) -> Context:
+        """Return what the context frame seals; raise BadToken if it isn't one of this domain."""
+        raw = _decoded(context_frame)
+        if len(raw) < 2 or raw[0] >> 4 != VERSION:
+            raise BadToken("version")
+        if (seal := self._seals.get(raw[1])) is None:
+            raise BadToken("unknown key")
+        try:
+            opened = seal.decrypt(raw[2:], [self._bound])
+        except (InvalidTag, ValueError) as error:
+            raise BadToken("seal") from error
+        flags, sent_at = struct.unpack_from(">BI", opened)
+        text = _inflate(opened[5:], self._dictionary) if flags & _DEFLATED else opened[5:]
+        message_id, recipient, sending_domain, configuration_set, tags, variables = _split(text, 6)
+        return Context(
+            message_id=message_id,
+            recipient=recipient,
+            sending_domain=sending_domain,
+            sent_at=sent_at,
+            tags=tuple(tags.split(_ITEM)) if tags else (),
+            variables=_pairs(variables.split(_ITEM)) if variables else (),
+            configuration_set=configuration_set,
+            privacy=PRIVACY[flags & 0x07],
+        )
+
+
+def key_id(context_frame: bytes) -> int:
+    """Return the id of the key that sealed a context frame; raise BadToken if it is none."""
+    raw = _decoded(context_frame)
+    if len(raw) < 2 or raw[0] >> 4 != VERSION:
+        raise BadToken("version")
+    return raw[1]
+
+
+def open_link(link_frame: bytes) -> Link:
+    """Read a link frame, which takes no key; raise BadToken if it is none."""
+    raw = _decoded(link_frame)
+    if not raw or raw[0] >> 4 != VERSION:
+        raise BadToken("version")
+    text = _inflate(raw[1:], LINK) if raw[0] & _DEFLATED else raw[1:]
+    destination, position, name, category, *tags = _split(text, 4)
+    if position and not (position.isascii() and position.isdecimal() and len(position) < 10):
+        raise BadToken("malformed")
+    return Link(destination, int(position or 0), name, category, _pairs(tags))
+
+
+def _joined(fields: tuple[str, ...]) -> bytes:
+    """Join fields, leaving out empty ones at the end."""
+    return _FIELD.join(fields).rstrip(_FIELD).encode()
+
+
+def _split(text: bytes, least: int) -> list[str]:
+    try:
+        fields = text.decode().split(_FIELD)
+    except UnicodeDecodeError as error:
+        raise BadToken("malformed") from error
+    return fields + [""] * (least - len(fields))
+
+
+def _pairs(items: list[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, _, value in (item.partition("=") for item in items))
+
+
+def _deflate(text: bytes, dictionary: bytes) -> tuple[int, bytes]:
+    if len(text) > MAX_FRAME:
+        raise FrameTooLarge(f"{len(text)} bytes; a frame takes {MAX_FRAME}")
+    # Raw deflate (no header, no checksum: the MAC is one) in a 4 KiB window; small state, since
+    # setting it up costs more than the few bytes do.
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -12, 4, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    packed = deflate.compress(text) + deflate.flush()
+    return (_DEFLATED, packed) if len(packed) < len(text) else (0, text)
+
+
+def _inflate(packed: bytes, dictionary: bytes) -> bytes:
+    inflate = zlib.decompressobj(-15, zdict=dictionary)
+    try:
+        text = inflate.decompress(packed, MAX_FRAME + 1)
+    except zlib.error as error:
+        raise BadToken("malformed") from error
+    if len(text) > MAX_FRAME:
+        raise BadToken("oversized")
+    if not inflate.eof or inflate.unused_data:
+        raise BadToken("malformed")
+    return text
+
+
+def _decoded(frame: bytes) -> bytes:
+    """Decode unpadded base64url in its one canonical spelling."""
+    try:
+        raw = base64_decode(frame)
+    except BadData as error:
+        raise BadToken("malformed") from error
+    if base64_encode(raw) != frame:
+        raise BadToken("malformed")
+    return raw
