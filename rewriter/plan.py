@@ -1,0 +1,46 @@
+"""The plan: every edit that one part of a message needs, before any recipient is known.
+
+In: a part's bytes. Out: a `Plan`, whose slots wait for a recipient's tokens. Promise: planning is
+the slow half and is done once a template; filling is one MAC a link.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rewriter.report import Caution, LinkReport
+from rewriter.splice import Edit
+
+Mint = Callable[[bytes, bytes], bytes]
+"""Kind (`b"c"`, `b"o"`, `b"u"`) and link frame in, the whole token out: one recipient's stamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An edit that holds one token: `before`, the token, `after`."""
+
+    start: int
+    end: int
+    before: bytes
+    kind: bytes
+    link_frame: bytes
+    after: bytes = b""
+
+    def fill(self, mint: Mint) -> Edit:
+        """Turn into an edit for the recipient that `mint` stands for."""
+        token = mint(self.kind, self.link_frame)
+        return Edit(self.start, self.end, self.before + token + self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Edits and slots, ascending and apart, with a report of each link and what to warn of."""
+
+    changes: tuple[Edit | Slot, ...] = ()
+    links: tuple[LinkReport, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+
+    def edits(self, mint: Mint) -> list[Edit]:
+        """Give the edits for one recipient."""
+        return [
+            change if isinstance(change, Edit) else change.fill(mint) for change in self.changes
+        ]
