@@ -1,0 +1,90 @@
+"""What one worker counted: numbers in a file mapped into memory.
+
+Counting costs a memory write, the back office reads the file whenever it likes, and what was
+counted survives the worker, however it ended.
+"""
+
+import mmap
+import os
+from enum import IntEnum, auto
+from pathlib import Path
+from typing import Self
+
+FILE = "counters"
+
+
+class Counter(IntEnum):
+    """What is counted; the order is the order in the file, so new ones are added at the end."""
+
+    OPENED = 0
+    CLICKED = auto()
+    UNSUBSCRIBED = auto()
+    BAD_OPEN = auto()
+    BAD_CLICK = auto()
+    BAD_UNSUBSCRIBE = auto()
+    ACCEPTED = auto()
+    WRITTEN = auto()
+    LATE = auto()
+    LOST = auto()
+    WRITE_FAILURES = auto()
+    BATCHES = auto()
+    BYTES = auto()
+    COMMIT_MICROSECONDS = auto()
+    STARTED_AT = auto()
+    TOLD_AT = auto()
+    FAILING = auto()
+
+
+HELP = {
+    Counter.OPENED: "requests for a pixel with a good token",
+    Counter.CLICKED: "requests for a link with a good token",
+    Counter.UNSUBSCRIBED: "unsubscriptions posted with a good token",
+    Counter.BAD_OPEN: "requests for a pixel with a bad token (the pixel was served)",
+    Counter.BAD_CLICK: "requests for a link with a bad token (answered 404)",
+    Counter.BAD_UNSUBSCRIBE: "requests to unsubscribe with a bad token (answered 404)",
+    Counter.ACCEPTED: "hits taken into the spool's queue",
+    Counter.WRITTEN: "hits that are on disk",
+    Counter.LATE: "hits answered before they were on disk, because the disk was slow",
+    Counter.LOST: "hits answered but never written, because the spool's queue was full",
+    Counter.WRITE_FAILURES: "failed attempts to write to the spool",
+    Counter.BATCHES: "group commits",
+    Counter.BYTES: "bytes written to the spool",
+    Counter.COMMIT_MICROSECONDS: "microseconds spent waiting for the disk",
+    Counter.STARTED_AT: "Unix time at which the worker started",
+    Counter.TOLD_AT: "Unix time at which the worker last showed that it lives",
+    Counter.FAILING: "1 while the spool can't be written",
+}
+
+
+class Counters:
+    """Sixty-four counters of 64 bits. Index them with a Counter."""
+
+    BYTES = 512
+
+    def __init__(self, cells: memoryview) -> None:
+        self.cells = cells
+
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Map a new file of zeros in the folder. Raises OSError."""
+        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, cls.BYTES)
+            return cls(memoryview(mmap.mmap(descriptor, cls.BYTES)).cast("Q"))
+        finally:
+            os.close(descriptor)
+
+    @classmethod
+    def unmapped(cls) -> Self:
+        """Count in this process's memory only."""
+        return cls(memoryview(bytearray(cls.BYTES)).cast("Q"))
+
+
+def read(folder: Path) -> dict[Counter, int]:
+    """Return what the worker of a spool stream has counted so far; zeros if it left no file."""
+    try:
+        content = (folder / FILE).read_bytes()
+    except FileNotFoundError:
+        content = b""
+    cells = memoryview(content.ljust(Counters.BYTES, b"\0")[: Counters.BYTES]).cast("Q")
+    return {counter: cells[counter] for counter in Counter}
