@@ -1,0 +1,47 @@
+"""A person at the `tracker` command, in a folder of their own."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tracker.cli import main
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and how it left."""
+
+    status: int
+    out: str
+    err: str
+
+
+Tracker = Callable[..., Said]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the person is; no settings of the machine leak in."""
+    for name in list(os.environ):
+        if name.startswith("TRACKER_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tracker(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tracker:
+    """Run a command line in this process, exactly as the installed command does."""
+
+    def run(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as leaving:
+            main(arguments)
+        captured = capsys.readouterr()
+        code = leaving.value.code
+        return Said(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run

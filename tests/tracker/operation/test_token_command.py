@@ -1,0 +1,75 @@
+"""`tracker token show`: anyone sees where a link leads, the keyring's owner whose mail it was."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rewriter.keyring import Keyring
+from rewriter.tokens import Context, Link, Tokens
+from tests.tracker.operation.conftest import Tracker
+from tracker.mistake import Exit
+
+LINK = Link("https://shop.example/[b]sale[/b]?a=1&b=2", position=3, tags=(("block", "top"),))
+CONTEXT = Context("<1@shop.example>", "ann@example.net", "shop.example", 1_700_000_000, ("spring",))
+
+
+def tracked(kind: str = "c", domain: str = "t.example") -> str:
+    tokens = Tokens(Keyring.load("data/keyring.json").for_domain(domain))
+    token = tokens.mint(kind.encode(), tokens.seal_link(LINK), tokens.seal_context(CONTEXT))
+    return f"https://{domain}/{kind}/{token.decode()}"
+
+
+def test_a_link_that_verifies_tells_all(tracker: Tracker) -> None:
+    tracker("keys", "new")
+    said = tracker("token", "show", tracked())
+    assert said.status == 0
+    for fact in (LINK.destination, "block=top", "ann@example.net", "2023-11-14T22:13:20", "spring"):
+        assert fact in said.out
+    assert "verifies: it was made with this keyring" in said.out
+
+
+def test_without_a_keyring_the_destination_is_still_readable(tracker: Tracker) -> None:
+    tracker("keys", "new")
+    url = tracked()
+    Path("data/keyring.json").unlink()
+    said = tracker("token", "show", url)
+    assert said.status == Exit.DATA
+    assert LINK.destination in said.out
+    assert "not checked: no keyring at data/keyring.json" in said.out
+    assert "ann@example.net" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("/c/", "/o/", "does not verify: bad token: signature"),
+        ("t.example", "u.example", "does not verify: bad token: signature"),
+        (
+            "t.example",
+            "a..b",
+            "does not verify: 'a..b' is not a host name such as click.example.com",
+        ),
+    ],
+)
+def test_another_kind_or_domain_does_not_verify_and_tells_no_recipient(
+    tracker: Tracker, old: str, new: str, verdict: str
+) -> None:
+    tracker("keys", "new")
+    said = tracker("token", "show", tracked().replace(old, new, 1), "--json")
+    reading = json.loads(said.out)
+    assert said.status == Exit.DATA
+    assert reading["verdict"] == verdict
+    assert reading["link"]["destination"] == LINK.destination
+    assert reading["context"] is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "t.example", "https://t.example/", "https://t.example/x/a.b.c", "ftp://t.example/c/a.b.c"],
+)
+def test_what_is_no_tracked_link_is_refused_in_a_sentence(tracker: Tracker, url: str) -> None:
+    said = tracker("token", "show", url)
+    assert said.status == Exit.USAGE
+    assert said.err.startswith("tracker: ")
+    assert said.err.count("\n") == 1

@@ -1,0 +1,1 @@
+"""What `tracker …` can do: one module a command, each thin over the part that does the work."""

@@ -1,0 +1,26 @@
+"""Options that several commands share, and the settings that they lead to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracker import settings
+from tracker.settings import Settings
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The settings file; else $TRACKER_CONFIG, else tracker.toml if there is one.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def configured(config: Path | None) -> Settings:
+    """Load the settings that a command was pointed to. Raises Mistake."""
+    return settings.load(settings.find(config))

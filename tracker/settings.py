@@ -1,0 +1,296 @@
+"""The settings: one TOML file and the environment in, one frozen value out.
+
+Promise: every setting is a field here, with its default and what it does; `docs/settings.md` shows
+the same table. What is unknown or can't be is refused by name.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rewriter.keyring import canonical_domain
+from tracker.listen import Address
+from tracker.mistake import Exit, Mistake
+
+PREFIX = "TRACKER_"
+DEFAULT_FILE = Path("tracker.toml")
+FILE_VARIABLE = "TRACKER_CONFIG"
+# The rewriter may keep its settings in the same file; it checks that table itself.
+OTHERS_TABLES = {"rewriter"}
+
+
+def _listed(value: object) -> object:
+    """Take `a, b` for a list, which is what an environment variable can hold."""
+    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _address(value: object) -> Address:
+    return value if isinstance(value, Address) else Address.parse(str(value))
+
+
+def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
+    if not value:
+        raise ValueError("should name at least one address")
+    return value
+
+
+Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
+Domain = Annotated[str, AfterValidator(canonical_domain)]
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Edge(Section):
+    """What recipients' mail clients talk to."""
+
+    listen: Annotated[
+        tuple[Listen, ...], BeforeValidator(_listed), AfterValidator(_at_least_one)
+    ] = Field(
+        default=(Address("127.0.0.1", 8025),),
+        description="Where opens, clicks and unsubscribes arrive.",
+    )
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Worker processes; 0 starts one for each core."
+    )
+    tracking_domains: Annotated[tuple[Domain, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="The only host names that are answered. Empty: every name, since a token"
+        " proves by itself which one it was made for.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses and networks, separated by commas, whose X-Forwarded-For is"
+        " believed.",
+    )
+    late_after: float = Field(
+        default=0.25,
+        gt=0,
+        le=60,
+        description="Seconds that a reader waits for a slow disk before being answered all the"
+        " same; the hit is still written.",
+    )
+    queue_limit: int = Field(
+        default=20_000,
+        ge=1,
+        description="Hits that a worker holds for a slow disk; beyond them hits are lost and"
+        " counted.",
+    )
+
+
+class Api(Section):
+    """What programs and people who look at events talk to."""
+
+    listen: Listen = Field(
+        default=Address("127.0.0.1", 8026),
+        description="Where the API, health and metrics answer.",
+    )
+
+
+class Place(Section):
+    """Where an address is in the world."""
+
+    databases: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="City databases (`.mmdb`). Without one every place is `Unknown`.",
+    )
+
+
+class Log(Section):
+    """What an operator reads."""
+
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto` is text on a terminal and JSON elsewhere."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; nothing has to be."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data: Path = Field(
+        default=Path("data"),
+        description="The folder of all that must survive: keyring, API key, spool, store.",
+    )
+    keyring: Path = Field(
+        default=Path("keyring.json"), description="The keyring, looked for within `data`."
+    )
+    edge: Edge = Edge()
+    api: Api = Api()
+    place: Place = Place()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment overrule the file, which comes in as arguments."""
+        return env_settings, init_settings
+
+    @property
+    def keyring_path(self) -> Path:
+        """Where the keyring is; an absolute `keyring` needs no `data`."""
+        return self.data / self.keyring
+
+    @property
+    def workers(self) -> int:
+        """How many edge workers to start."""
+        return self.edge.workers or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: a setting as it is written in the file, and what it does."""
+
+    name: str
+    default: str
+    description: str
+
+    @property
+    def variable(self) -> str:
+        """Name it as the environment does."""
+        return PREFIX + self.name.replace(".", "_").upper()
+
+
+def _table(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, Section):
+            yield from _table(type(field.default), f"{name}.")
+        else:
+            default = model.model_construct().model_dump(mode="json", include={name})[name]
+            yield Setting(prefix + name, written(default), field.description or "")
+
+
+def written(value: object) -> str:
+    """Write a value as the file would; JSON and TOML agree on the few forms that are used."""
+    return json.dumps(value)
+
+
+TABLE = tuple(_table(Settings))
+
+
+def value(settings: Settings, name: str) -> str:
+    """Return a setting's value as the file would hold it."""
+    found: Any = settings.model_dump(mode="json")
+    for part in name.split("."):
+        found = found[part]
+    return written(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings are read from: a file, if there is one, and the environment."""
+
+    path: Path | None
+    content: dict[str, Any]
+
+    def origin(self, name: str) -> str:
+        """Tell where a setting's value comes from, the strongest first."""
+        variable = PREFIX + name.replace(".", "_").upper()
+        if variable in os.environ:
+            return variable
+        found: object = self.content
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return str(self.path) if found is not None else "default"
+
+
+def find(named: Path | None) -> Source:
+    """Read the settings file that was named, or TRACKER_CONFIG's, or tracker.toml if it is there.
+
+    Raises Mistake if the file can't be read or isn't TOML.
+    """
+    if named is None and (variable := os.environ.get(FILE_VARIABLE)):
+        named = Path(variable)
+    if named is None and not DEFAULT_FILE.exists():
+        return Source(None, {})
+    path = named or DEFAULT_FILE
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise Mistake(
+            f"cannot read the settings file {path}: {error.strerror}", Exit.NO_INPUT
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Mistake(f"{path} is not TOML: {error}", Exit.CONFIG) from error
+    ours = {name: table for name, table in content.items() if name not in OTHERS_TABLES}
+    return Source(path, ours)
+
+
+def load(source: Source) -> Settings:
+    """Return the settings; raise Mistake naming each one that is unknown or can't be."""
+    _refuse_unknown_variables()
+    try:
+        return Settings(**source.content)
+    except ValidationError as error:
+        sentences = "; ".join(_sentence(details, source) for details in error.errors())
+        raise Mistake(sentences, Exit.CONFIG) from error
+
+
+def _refuse_unknown_variables() -> None:
+    known = {setting.variable for setting in TABLE} | {FILE_VARIABLE}
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise Mistake(
+                f"{variable} in the environment is no setting{_near(variable, known)}", Exit.CONFIG
+            )
+
+
+# Where pydantic's own words name Python's types.
+CLEARER = {"path_type": "should be the path of a file or folder"}
+
+
+def _sentence(details: ErrorDetails, source: Source) -> str:
+    names = {setting.name for setting in TABLE}
+    name = ".".join(part for part in details["loc"] if isinstance(part, str))
+    if details["type"] == "extra_forbidden":
+        return f"{source.path}: there is no setting '{name}'{_near(name, names)}"
+    if details["type"] == "model_type":
+        return f"{source.path}: '{name}' should be a table, written [{name}]"
+    what = CLEARER.get(details["type"], details["msg"])
+    what = what.removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name} (from {source.origin(name)}) is {details['input']!r}: {what}"
+
+
+def _near(name: str, known: set[str]) -> str:
+    # A setting put at the top or into a wrong table is the same mistake as a misspelt one.
+    by_last = {candidate.rpartition(".")[2]: candidate for candidate in sorted(known)}
+    close = difflib.get_close_matches(name, sorted(known), 1) or [
+        by_last[last]
+        for last in difflib.get_close_matches(name.rpartition(".")[2], sorted(by_last), 1)
+    ]
+    return f"; did you mean {close[0]}?" if close else ""
