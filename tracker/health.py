@@ -1,6 +1,11 @@
-"""Health: whether the whole does its work, in words that an operator can act on."""
+"""Health: whether the whole does its work, in words that an operator can act on.
 
-from collections.abc import Iterable
+In: what is known of workers, disk and sinks. Out: a sentence for each. Nothing here looks anything
+up by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
@@ -8,9 +13,96 @@ import msgspec
 Status = Literal["ok", "degraded", "down"]
 WORST_FIRST: Final[tuple[Status, ...]] = ("down", "degraded", "ok")
 
+SILENT_AFTER: Final = 10.0  # seconds after which a worker that shows no life is in doubt
+BEHIND_AFTER: Final = 60.0  # seconds of lag after which a sink that works is called behind
+# Bytes: what a spool fills in an hour at 500 hits a second, and what eight workers allocate at once.
+LITTLE_SPACE: Final = 1 << 30
+NO_SPACE: Final = 128 << 20
+
 
 class Health(msgspec.Struct, frozen=True):
     """The worst status among the checks, and what each of them says."""
 
     status: Status
     checks: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    status: Status
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """An edge worker whose stream lies in the spool. `told_at` is in Unix seconds."""
+
+    alive: bool
+    told_at: int
+    failing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFacts:
+    """How a sink does: what troubles it, and for how many seconds its oldest hit has waited."""
+
+    trouble: str
+    retry_in: float
+    lag: float
+    dead_letters: int
+
+
+def health(checks: Mapping[str, Check]) -> Health:
+    """Put the checks together."""
+    found = {check.status for check in checks.values()}
+    worst = next((status for status in WORST_FIRST if status in found), "ok")
+    return Health(worst, {name: check.says for name, check in checks.items()})
+
+
+def edge(workers: Sequence[WorkerFacts], now: float) -> Check:
+    """Tell whether recipients are answered."""
+    alive = [worker for worker in workers if worker.alive]
+    silent = sum(now - worker.told_at > SILENT_AFTER for worker in alive)
+    if not alive:
+        return Check("down", "no edge worker is alive")
+    if silent == len(alive):
+        return Check("down", f"no edge worker has shown life for {SILENT_AFTER:.0f} s")
+    if silent:
+        return Check(
+            "degraded",
+            f"{silent} of {len(alive)} edge workers showed no life for {SILENT_AFTER:.0f} s",
+        )
+    return Check("ok", f"{_counted(len(alive), 'edge worker')} alive")
+
+
+def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
+    """Tell whether hits can be kept; `free` is the disk's space in bytes."""
+    failing = sum(worker.failing for worker in workers if worker.alive)
+    space = f"{free / (1 << 30):.1f} GiB free"
+    if failing:
+        return Check("down", f"{_counted(failing, 'edge worker')} can't write hits; {space}")
+    if free < NO_SPACE:
+        return Check("down", f"the disk is full: {space}")
+    if free < LITTLE_SPACE:
+        return Check("degraded", f"the disk will soon be full: {space}")
+    return Check("ok", f"hits can be written; {space}")
+
+
+def sink(facts: SinkFacts) -> Check:
+    """Tell how far a sink is behind, and why."""
+    dead = f"; {_counted(facts.dead_letters, 'dead letter')}" if facts.dead_letters else ""
+    if facts.trouble:
+        return Check(
+            "degraded",
+            f"{facts.trouble}; {facts.lag:.0f} s behind, tried again within"
+            f" {facts.retry_in:.0f} s{dead}",
+        )
+    if facts.lag > BEHIND_AFTER:
+        return Check("degraded", f"{facts.lag:.0f} s behind and catching up{dead}")
+    return Check("ok", f"up to date{dead}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
