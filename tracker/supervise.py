@@ -41,8 +41,9 @@ class Child:
 class Kept:
     """One child over its lives."""
 
-    def __init__(self, child: Child, hopeless: "asyncio.Future[int]") -> None:
+    def __init__(self, child: Child, drain_within: float, hopeless: "asyncio.Future[int]") -> None:
         self.child = child
+        self._drain_within = drain_within
         self._hopeless = hopeless
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -118,14 +119,14 @@ class Kept:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _finish(self) -> None:
-        """Ask the child to finish what it has; kill it if it takes longer than DRAIN_WITHIN."""
+        """Ask the child to finish what it has; kill it if that takes too long."""
         if (process := self._process) is None:
             return
         self._signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), DRAIN_WITHIN)
+            await asyncio.wait_for(process.wait(), self._drain_within)
         except TimeoutError:
-            log.error("killed", child=self.child.name, after=DRAIN_WITHIN)
+            log.error("killed", child=self.child.name, after=self._drain_within)
             self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
@@ -135,16 +136,19 @@ class Kept:
 
 
 async def supervise(
-    stages: Sequence[Sequence[Child]], listeners: Sequence[socket.socket] = ()
+    stages: Sequence[Sequence[Child]],
+    listeners: Sequence[socket.socket] = (),
+    drain_within: float = DRAIN_WITHIN,
 ) -> int:
     """Keep the children alive until a signal; return the exit status.
 
     On the first SIGTERM or SIGINT the listeners close, so that new connections are refused as soon
-    as the last child has closed its own, and each stage drains after the one before it has gone.
+    as the last child has closed its own, and each stage drains after the one before it has gone. A
+    child that takes longer than `drain_within` seconds is killed.
     """
     loop = asyncio.get_running_loop()
     hopeless: asyncio.Future[int] = loop.create_future()
-    kept = [[Kept(child, hopeless) for child in stage] for stage in stages]
+    kept = [[Kept(child, drain_within, hopeless) for child in stage] for stage in stages]
     everyone = [child for stage in kept for child in stage]
     with _signals() as signals:
         stop = asyncio.ensure_future(_stop(signals, everyone))
