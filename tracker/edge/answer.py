@@ -1,0 +1,233 @@
+"""What the edge answers, and what it records: the failure policy of every request, free of HTTP.
+
+Both ways into the edge, the Starlette application and the protocol in front of it, come through
+here, so that they can't disagree about a token, a hit or a redirect.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from rewriter import tokens
+from rewriter.tokens import BadToken, Tokens, open_link
+from tracker.edge import pages
+from tracker.edge.counters import Counter, Counters
+from tracker.edge.domains import Domains
+from tracker.hit import MAX_ADDRESS, Hit, HitIds, Kind, encode, kept_headers
+from tracker.spool import Spool, SpoolUnavailable
+
+# The smallest GIF that every mail client shows: one transparent pixel, 43 bytes.
+PIXEL: Final = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
+DESTINATION: Final = re.compile(r"https?://[!-~]+")  # visible ASCII: no white space, no controls
+LINKS_REMEMBERED: Final = 4096
+PATIENCE: Final = (
+    5.0  # seconds that an unsubscription waits for the disk before it asks to try again
+)
+
+HIT_KINDS: Final[Mapping[bytes, Kind]] = {b"o": "o", b"c": "c", b"u": "u"}
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Asked(NamedTuple):
+    """What one request brought: header names in lower case, the address as trusted proxies tell it.
+
+    `via` says how an unsubscription was posted: "one-click" (RFC 8058) or "page".
+    """
+
+    method: str
+    token: bytes
+    headers: Headers
+    address: str
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: `headers` without those of the connection, `head` the same as on the wire."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    status_line: bytes = field(init=False)
+    head: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        phrase = HTTPStatus(self.status).phrase
+        head = b"".join(b"%b: %b\r\n" % header for header in self.headers)
+        object.__setattr__(self, "status_line", f"HTTP/1.1 {self.status} {phrase}\r\n".encode())
+        object.__setattr__(self, "head", head)
+
+
+def answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    """Return an answer that states its length."""
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Answer(status, (*pairs, (b"content-length", b"%d" % len(body))), body)
+
+
+def page(status: int, body: bytes, **headers: str) -> Answer:
+    """Return a page as an answer."""
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer(status, {**pages.HEADERS, **extra}, body)
+
+
+ROBOTS_TXT: Final = answer(
+    200,
+    {"content-type": "text/plain; charset=utf-8", "cache-control": "max-age=86400"},
+    b"User-agent: *\nDisallow: /\n",
+)
+PIXEL_SERVED: Final = answer(
+    200,
+    {
+        "content-type": "image/gif",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-robots-tag": "noindex",
+    },
+    PIXEL,
+)
+LINK_DAMAGED: Final = page(404, pages.LINK_DAMAGED)
+NOT_FOUND: Final = page(404, pages.NOT_FOUND)
+HOME: Final = page(200, pages.TRACKING_DOMAIN_HOME)
+UNSUBSCRIBED: Final = page(200, pages.UNSUBSCRIBE_DONE)
+UNSUBSCRIBE_LATER: Final = page(503, pages.UNSUBSCRIBE_LATER, retry_after="60")
+
+
+@lru_cache(LINKS_REMEMBERED)
+def redirect(link_frame: bytes) -> Answer:
+    """Return the redirect that a verified link frame asks for; raise BadToken if it leads nowhere.
+
+    A template's links are the same for all recipients, so few frames are ever opened.
+    """
+    destination = open_link(link_frame).destination
+    if not DESTINATION.fullmatch(destination):
+        raise BadToken("destination")
+    return answer(
+        302,
+        {
+            "location": destination,
+            "cache-control": "no-store",
+            "referrer-policy": "no-referrer",
+            "x-robots-tag": "noindex",
+        },
+    )
+
+
+class Edge:
+    """Everything that one worker answers from."""
+
+    def __init__(
+        self,
+        domains: Domains,
+        spool: Spool,
+        counters: Counters,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.spool = spool
+        self._domains = domains
+        self._cells = counters.cells
+        self._clock = clock
+        self._ids = HitIds()
+
+    def good(self, kind: bytes, asked: Asked) -> tuple[Answer, bytes] | None:
+        """Answer an open or a click whose token verifies; say None, and count nothing, otherwise.
+
+        Returns the answer and the encoded hit that must be on its way to the disk first.
+        """
+        try:
+            domain_tokens, link_frame = self._verified(kind, asked)
+            answered = redirect(link_frame) if kind == tokens.CLICK else PIXEL_SERVED
+        except BadToken:
+            return None
+        self._cells[_CLICKED if kind == tokens.CLICK else _OPENED] += 1
+        return answered, self._hit(kind, domain_tokens, asked)
+
+    def open(self, asked: Asked) -> tuple[Answer, bytes | None]:
+        """Serve the pixel, whatever the token: a reader never sees a broken picture."""
+        if good := self.good(tokens.OPEN, asked):
+            return good
+        self._cells[_BAD_OPEN] += 1
+        return (LINK_DAMAGED if asked.method == "HEAD" else PIXEL_SERVED), None
+
+    def click(self, asked: Asked) -> tuple[Answer, bytes | None]:
+        """Redirect even when the spool is down: the reader's link matters more than our count.
+
+        A token that doesn't verify is never redirected: its destination could be anybody's.
+        """
+        if good := self.good(tokens.CLICK, asked):
+            return good
+        self._cells[_BAD_CLICK] += 1
+        return LINK_DAMAGED, None
+
+    def ask(self, asked: Asked) -> Answer:
+        """Ask whether to unsubscribe, and change nothing: scanners follow every link there is."""
+        try:
+            domain_tokens, link_frame = self._verified(tokens.UNSUBSCRIBE, asked)
+            name = open_link(link_frame).name
+        except BadToken:
+            self._cells[_BAD_UNSUBSCRIBE] += 1
+            return LINK_DAMAGED
+        return page(200, pages.unsubscribe_ask(name or domain_tokens.domain))
+
+    async def unsubscribe(self, asked: Asked) -> Answer:
+        """Say that it is done only once it is on disk; otherwise ask to try again (RFC 8058)."""
+        try:
+            domain_tokens, _ = self._verified(tokens.UNSUBSCRIBE, asked)
+        except BadToken:
+            self._cells[_BAD_UNSUBSCRIBE] += 1
+            return LINK_DAMAGED
+        record = self._hit(tokens.UNSUBSCRIBE, domain_tokens, asked)
+        try:
+            await self.spool.durable(record, PATIENCE)
+        except SpoolUnavailable:
+            return UNSUBSCRIBE_LATER
+        self._cells[_UNSUBSCRIBED] += 1
+        return UNSUBSCRIBED
+
+    async def recorded(self, record: bytes) -> None:
+        """Return once the hit is on disk, or the spool says that the reader has waited enough."""
+        released = asyncio.get_running_loop().create_future()
+        self.spool.add(record, lambda: None if released.done() else released.set_result(None))
+        await released
+
+    def _verified(self, kind: bytes, asked: Asked) -> tuple[Tokens, bytes]:
+        hosts = [value for name, value in asked.headers if name == b"host"]
+        # RFC 9112 §3.2: a request with two Hosts is one that somebody forged.
+        domain_tokens = self._domains.tokens(hosts[0]) if len(hosts) == 1 else None
+        if domain_tokens is None:
+            raise BadToken("domain")
+        return domain_tokens, domain_tokens.verify(kind, asked.token)
+
+    def _hit(self, kind: bytes, domain_tokens: Tokens, asked: Asked) -> bytes:
+        at = self._clock() // 1000
+        user_agent, kept = kept_headers(asked.headers)
+        return encode(
+            Hit(
+                self._ids.next(at),
+                HIT_KINDS[kind],
+                at,
+                domain_tokens.domain,
+                asked.token.decode("ascii"),
+                asked.method,
+                asked.address[:MAX_ADDRESS],
+                user_agent,
+                kept,
+                asked.via,
+            )
+        )
+
+
+# Plain integers: an enum member costs an attribute look-up on the hot path.
+_OPENED: Final = int(Counter.OPENED)
+_CLICKED: Final = int(Counter.CLICKED)
+_UNSUBSCRIBED: Final = int(Counter.UNSUBSCRIBED)
+_BAD_OPEN: Final = int(Counter.BAD_OPEN)
+_BAD_CLICK: Final = int(Counter.BAD_CLICK)
+_BAD_UNSUBSCRIBE: Final = int(Counter.BAD_UNSUBSCRIBE)

@@ -1,0 +1,108 @@
+"""The edge as a Starlette application: the reference for what the front answers too."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tracker.edge.answer import HOME, NOT_FOUND, ROBOTS_TXT, Answer, Asked, Edge
+
+MAX_BODY: Final = 16 * 1024  # bytes of an unsubscription's form; RFC 8058 sends 26
+ONE_CLICK: Final = b"One-Click"
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]
+
+
+def application(lifespan: Lifespan) -> Starlette:
+    """Return the application; the lifespan's state holds the `edge`."""
+    return Starlette(
+        routes=[
+            Route("/o/{token:path}", open_pixel, methods=["GET"]),
+            Route("/c/{token:path}", click, methods=["GET"]),
+            Route("/u/{token:path}", unsubscribe, methods=["GET", "POST"]),
+            Route("/robots.txt", constant(ROBOTS_TXT), methods=["GET"]),
+            Route("/", constant(HOME), methods=["GET"]),
+        ],
+        exception_handlers={404: not_found, 405: not_allowed},
+        lifespan=lifespan,
+    )
+
+
+async def open_pixel(request: Request) -> Response:
+    """Serve the pixel, with the hit on disk first; without it where the spool is down."""
+    edge: Edge = request.state.edge
+    answer, record = edge.open(asked(request))
+    if record is not None:
+        await edge.recorded(record)
+    return response(answer)
+
+
+async def click(request: Request) -> Response:
+    """Redirect, with the hit on disk first; a bad token leads to a page and never anywhere else."""
+    edge: Edge = request.state.edge
+    answer, record = edge.click(asked(request))
+    if record is not None:
+        await edge.recorded(record)
+    return response(answer)
+
+
+async def unsubscribe(request: Request) -> Response:
+    """Ask on GET; on POST answer 200 once it is on disk, or 503 so that the client tries again."""
+    edge: Edge = request.state.edge
+    if request.method != "POST":
+        return response(edge.ask(asked(request)))
+    via = "one-click" if ONE_CLICK in await _form(request) else "page"
+    return response(await edge.unsubscribe(asked(request, via)))
+
+
+async def not_found(_request: Request, _error: Exception) -> Response:
+    """Answer what leads nowhere."""
+    return response(NOT_FOUND)
+
+
+async def not_allowed(_request: Request, error: Exception) -> Response:
+    """Name the methods that a resource has to who tried another (RFC 9110 §15.5.6)."""
+    allowed = error.headers or {} if isinstance(error, HTTPException) else {}
+    return Response(status_code=405, headers=allowed)
+
+
+def constant(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that always gives the same answer."""
+
+    async def endpoint(_request: Request) -> Response:
+        return response(answer)
+
+    return endpoint
+
+
+def response(answer: Answer) -> Response:
+    """Return the answer as Starlette sends it."""
+    sent = Response(answer.body, answer.status)
+    sent.raw_headers = list(answer.headers)
+    return sent
+
+
+def asked(request: Request, via: str = "") -> Asked:
+    """Return what a request brought, as uvicorn and its proxy handling tell it."""
+    return Asked(
+        request.method,
+        request.path_params["token"].encode("utf-8", "surrogateescape"),
+        request.scope["headers"],
+        request.client.host if request.client else "",
+        via,
+    )
+
+
+async def _form(request: Request) -> bytes:
+    """Return the beginning of the body, however it is encoded: the token decides, not the form."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            break
+    return body[:MAX_BODY]

@@ -1,0 +1,112 @@
+"""uvicorn's own HTTP protocol with two bounds that it lacks: of a request's head, and of silence.
+
+Every connection of the edge is in one book, and a sweep once a second closes those that are idle:
+slow or silent clients cost a worker nothing but an entry.
+"""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+MAX_HEAD: Final = (
+    32 * 1024
+)  # bytes of request line and headers, and of what an answered one still sends
+MAX_IDLE: Final = 10  # seconds without a complete request, then without the next one
+
+
+class Connection(Protocol):
+    """What the book holds."""
+
+    seen: int
+
+    def idle(self) -> bool:
+        """Tell whether nothing is being answered."""
+
+    def drop(self) -> None:
+        """Close the connection."""
+
+
+class Book:
+    """The connections of one worker. `now` counts seconds: a clock that costs nothing to read."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, max_idle: int = MAX_IDLE) -> None:
+        self.now = 0
+        self.open: set[Connection] = set()
+        self._loop = loop
+        self._max_idle = max_idle
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+        self._next = loop.call_later(1, self.sweep)
+
+    def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return uvicorn's default headers, of which it makes a new list every second, as lines."""
+        if headers is not self._headers:
+            self._headers = headers
+            self._lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._lines
+
+    def sweep(self) -> None:
+        """Let a second pass, and close what has been idle for too long."""
+        self.now += 1
+        oldest = self.now - self._max_idle
+        for connection in [c for c in self.open if c.seen < oldest and c.idle()]:
+            connection.drop()
+        self._next = self._loop.call_later(1, self.sweep)
+
+    def close(self) -> None:
+        """Stop sweeping."""
+        self._next.cancel()
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """The reference: uvicorn's protocol, which hands requests to the Starlette application."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._book: Book = app_state["book"]
+        self._head = 0
+        self.seen = self._book.now
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Enter the connection into the book."""
+        super().connection_made(transport)
+        self._book.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Strike it from the book."""
+        self._book.open.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head that doesn't end (RFC 6585 §5), and what follows an answer without end."""
+        self.seen = self._book.now
+        self._head = self._head + len(data) if self.idle() else 0
+        if self._head > MAX_HEAD:
+            self._refuse()
+            return
+        super().data_received(data)
+        if not self.idle():
+            self._head = 0
+
+    def idle(self) -> bool:
+        """Tell whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def drop(self) -> None:
+        """Close the connection without a word."""
+        self.transport.close()
+
+    def _refuse(self) -> None:
+        date = self._book.lines(self.server_state.default_headers)
+        end = b"content-length: 0\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[431] + date + end)
+        self.transport.close()

@@ -1,0 +1,131 @@
+"""One edge worker: a process that answers on sockets it inherited and writes a spool of its own.
+
+    python -m tracker.edge.worker
+
+The first line on standard input is its settings as JSON. Its end means that the parent is gone: the
+worker drains and exits, as on SIGTERM.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+
+from rewriter.keyring import Keyring, KeyringError
+from tracker import log
+from tracker.edge.answer import Edge
+from tracker.edge.app import application
+from tracker.edge.bounded import MAX_IDLE, Book, BoundedProtocol
+from tracker.edge.counters import Counter, Counters
+from tracker.edge.domains import Domains
+from tracker.edge.front import Front
+from tracker.edge.trusted import TrustedProxies
+from tracker.spool import Segments, Spool
+
+DRAIN: Final = 8.0  # seconds for requests that are being answered
+FLUSH: Final = 5.0  # seconds for hits that wait for the disk
+MEBIBYTE: Final = 1 << 20
+
+logger = structlog.get_logger()
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the parent tells a worker. Times are in seconds, an empty list of domains means any."""
+
+    listen_fds: list[int]
+    spool: str
+    keyring: str
+    trusted_proxies: str = ""
+    tracking_domains: list[str] = []
+    late_after: float = 0.25
+    queue_limit: int = 20_000
+    segment_bytes: int = 16 * MEBIBYTE
+    log_format: Literal["json", "text"] = "json"
+    protocol: Literal["front", "starlette"] = "front"
+
+
+def main() -> None:
+    """Read the settings and answer until told to stop."""
+    line = sys.stdin.buffer.readline()
+    try:
+        settings = msgspec.json.decode(line, type=WorkerSettings)
+    except msgspec.MsgspecError as error:
+        sys.exit(f"the edge worker's settings on standard input are not what it takes: {error}")
+    log.configure(settings.log_format)
+    try:
+        keyring = Keyring.load(settings.keyring)
+    except KeyringError as error:
+        sys.exit(str(error))
+    sockets = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
+    uvloop.run(serve(settings, keyring, sockets))
+
+
+async def serve(settings: WorkerSettings, keyring: Keyring, sockets: list[socket.socket]) -> None:
+    """Answer on the sockets until SIGTERM, SIGINT or the end of standard input."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
+        async with worker(settings, keyring) as state:
+            yield state
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(lifespan),
+            http=Front if settings.protocol == "front" else BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            log_level="error",
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.trusted_proxies,
+            timeout_keep_alive=MAX_IDLE,
+            timeout_graceful_shutdown=int(DRAIN),
+        )
+    )
+
+    def stop() -> None:
+        server.should_exit = True
+
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop)
+    with contextlib.suppress(KeyboardInterrupt):
+        await server.serve(sockets=sockets)
+
+
+@contextlib.asynccontextmanager
+async def worker(settings: WorkerSettings, keyring: Keyring) -> AsyncIterator[dict[str, Any]]:
+    """Open what the worker answers from; on the way out write every hit that still waits."""
+    segments = Segments.create(Path(settings.spool), settings.segment_bytes)
+    counters = Counters.create(segments.folder)
+    counters.cells[Counter.STARTED_AT] = int(time.time())
+    spool = Spool(
+        segments, counters, late_after=settings.late_after, queue_limit=settings.queue_limit
+    )
+    book = Book(asyncio.get_running_loop())
+    edge = Edge(Domains(keyring, settings.tracking_domains), spool, counters)
+    # Objects that live as long as the worker are none of the collector's business.
+    gc.collect()
+    gc.freeze()
+    logger.info("worker_started", pid=os.getpid(), stream=segments.folder.name)
+    try:
+        yield {"edge": edge, "book": book, "trusted": TrustedProxies(settings.trusted_proxies)}
+    finally:
+        book.close()
+        await spool.close(FLUSH)
+        logger.info("worker_stopped", pid=os.getpid())
+
+
+if __name__ == "__main__":
+    main()
