@@ -1,0 +1,87 @@
+"""The API as one ASGI application.
+
+In: the store, the keys, and two callables that tell of the system's health and figures. Out: a
+Starlette application that keeps nothing of its own and closes nothing that was handed in.
+"""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Route
+
+from tracker.api.access import Authenticated, Bounded
+from tracker.api.answer import Answer, Refused, answered, refusal
+from tracker.api.events import first_page, further_page
+from tracker.api.feed import feed
+from tracker.api.keys import ApiKeys
+from tracker.health import Health
+from tracker.store.database import Store, StoreUnavailable
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text exposition format
+
+
+def api(
+    store: Store,
+    keys: ApiKeys,
+    health: Callable[[], Awaitable[Health]],
+    metrics: Callable[[], bytes],
+) -> Starlette:
+    """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key."""
+
+    async def healthz(_request: Request) -> Answer:
+        """Answer 200 as long as the process can answer at all."""
+        return answered({"status": "ok"})
+
+    async def readyz(_request: Request) -> Answer:
+        """Answer 200 if the system does its work, be it with a limp, and 503 if it doesn't."""
+        state = await health()
+        return answered(state, 503 if state.status == "down" else 200)
+
+    async def figures(_request: Request) -> Answer:
+        """Answer with the figures, for Prometheus to read."""
+        return Answer(metrics(), media_type=METRICS_TYPE)
+
+    unguarded = {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
+    app = Starlette(
+        routes=[
+            *(Route(path, endpoint) for path, endpoint in unguarded.items()),
+            Route("/v3/{domain}/events", first_page),
+            Route("/v3/{domain}/events/{page}", further_page),
+            Route("/v1/events/feed", feed),
+        ],
+        middleware=[
+            Middleware(Bounded),
+            Middleware(Authenticated, keys=keys, open_paths=unguarded),
+        ],
+        exception_handlers={
+            Refused: _refused,
+            StoreUnavailable: _unavailable,
+            HTTPException: _http,
+            500: _broken,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.store = store
+    return app
+
+
+async def _refused(_request: Request, error: Exception) -> Answer:
+    assert isinstance(error, Refused)  # noqa: S101
+    return refusal(error.message, error.status)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Answer:
+    return refusal(str(error), 503, {"Retry-After": "5"})
+
+
+async def _http(_request: Request, error: Exception) -> Answer:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return refusal(HTTPStatus(error.status_code).phrase, error.status_code, error.headers)
+
+
+async def _broken(_request: Request, _error: Exception) -> Answer:
+    return refusal("Internal Server Error", 500)

@@ -1,0 +1,58 @@
+"""Events: `GET /v3/{domain}/events`, in Mailgun's form.
+
+A page is `{"items": […], "paging": {"next": "…", "previous": "…"}}`, its links always there. An
+empty page is the end, for now: the `next` of an open ascending range can be asked again later.
+"""
+
+import time
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+
+from tracker.api.answer import Answer, answered
+from tracker.api.listing import requested
+from tracker.api.paging import Cursor, opened, sealed
+from tracker.store.database import Store
+from tracker.store.row import exact
+
+
+class Paging(msgspec.Struct, frozen=True):
+    """The links to the pages beside this one."""
+
+    next: str
+    previous: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Events in the listing's order, as the documents they were stored as."""
+
+    items: list[msgspec.Raw]
+    paging: Paging
+
+
+async def first_page(request: Request) -> Answer:
+    """Answer with a listing's first page; 400 tells what is wrong with it, 503 to try later."""
+    now = time.time_ns() // 1_000
+    return await _page(request, Cursor(requested(request.query_params.multi_items(), now)))
+
+
+async def further_page(request: Request) -> Answer:
+    """Answer with the page that an earlier page's link leads to; 400 if it is no such link."""
+    return await _page(request, opened(request.path_params["page"]))
+
+
+async def _page(request: Request, cursor: Cursor) -> Answer:
+    store: Store = request.app.state.store
+    walk = cursor.walk(exact(request.path_params["domain"]))
+    found = await store.page(walk) if walk else []
+    if cursor.back:
+        found.reverse()
+    onward, backward = cursor.around([event.key for event in found])
+    paging = Paging(_link(request, onward), _link(request, backward))
+    return answered(Page([msgspec.Raw(event.document) for event in found], paging))
+
+
+def _link(request: Request, cursor: Cursor) -> str:
+    domain = quote(request.path_params["domain"], safe="")
+    return f"{request.url.scheme}://{request.url.netloc}/v3/{domain}/events/{sealed(cursor)}"

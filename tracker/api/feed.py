@@ -1,0 +1,49 @@
+"""The feed: `GET /v1/events/feed?after=N`, every event of every domain in the order of insertion.
+
+Unlike a listing by time it can be followed without missing an event, however late one arrives. An
+event whose verdict is revised comes up again, with its new revision.
+"""
+
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+
+from tracker.api.answer import Answer, Refused, answered
+from tracker.store.database import Store
+
+NOW: Final = "now"
+DEFAULT_LIMIT: Final = 100
+MOST: Final = 1_000
+HIGHEST: Final = 1 << 53
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Events, and what to give as `after` for those behind them."""
+
+    items: list[msgspec.Raw]
+    next: int
+
+
+async def feed(request: Request) -> Answer:
+    """Answer with the events behind `after`; 400 tells what is wrong with it, 503 to try later.
+
+    `after=now` gives none, and where the feed stands.
+    """
+    store: Store = request.app.state.store
+    limit = _number(request, "limit", DEFAULT_LIMIT, 1, MOST)
+    if request.query_params.get("after") == NOW:
+        return answered(Feed([], await store.last()))
+    after = _number(request, "after", 0, 0, HIGHEST)
+    found = await store.feed(after, limit)
+    items = [msgspec.Raw(event.document) for event in found]
+    return answered(Feed(items, found[-1].sequence if found else after))
+
+
+def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise Refused(f"`{name}` is a number from {least} to {most}")
+    return int(text)
