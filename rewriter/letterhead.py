@@ -1,0 +1,72 @@
+"""Whose mail it is: message id, recipient, sending domain and date, read from the headers.
+
+In: the headers of a message. Out: what they say, each empty where they don't say it plainly. What
+the caller knows goes before what the headers say.
+"""
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from rewriter.headers import Headers
+from rewriter.keyring import BadDomain, canonical_domain
+
+COMMENT: Final = re.compile(rb"\([^()]*+\)")
+QUOTED_NAME: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"(?!@)')
+ADDRESS: Final = re.compile(rb'((?:"(?:[^"\\]|\\.)*+"|[^\s<>,;:"()@\\]++)@[^\s<>,;:"()@]++)')
+MESSAGE_ID: Final = re.compile(rb"<([^<>\s]++)>")
+# RFC 5322 §3.3 and its obsolete zones, which all count as UTC but for the American ones.
+DATE: Final = re.compile(
+    rb"(\d{1,2})\s+([A-Z][a-z]{2})\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?(?:\s+([+-])(\d{2})(\d{2}))?"
+)
+MONTHS: Final = (b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split()
+
+
+def addresses(value: bytes) -> list[str]:
+    """Find the addresses in a header such as To, without their display names."""
+    plain = QUOTED_NAME.sub(b"", COMMENT.sub(b"", value))
+    return [match[1].decode("utf-8", "replace") for match in ADDRESS.finditer(plain)]
+
+
+def message_id(headers: Headers) -> str:
+    """Return the Message-ID without its brackets, as Mailgun gives it."""
+    value = headers.get(b"message-id") or b""
+    match = MESSAGE_ID.search(value)
+    return (match[1] if match else value).decode("utf-8", "replace")
+
+
+def recipient(headers: Headers) -> str:
+    """Return the one recipient; nothing where there are several, since all read the same links."""
+    for name in (b"x-original-to", b"to"):
+        found = {
+            address for field in headers.all(name) for address in addresses(headers.text(field))
+        }
+        if len(found) == 1 and not (name == b"to" and headers.get(b"cc")):
+            return found.pop()
+    return ""
+
+
+def sending_domain(headers: Headers) -> str:
+    """Return the domain of the first From address in its canonical form."""
+    found = addresses(headers.get(b"from") or b"")
+    try:
+        return canonical_domain(found[0].rpartition("@")[2]) if found else ""
+    except BadDomain:
+        return ""
+
+
+def sent_at(headers: Headers) -> int:
+    """Return the Date in Unix seconds, 0 where there is none that can be read."""
+    match = DATE.search(headers.get(b"date") or b"")
+    if match is None or match[2] not in MONTHS:
+        return 0
+    day, year, hour, minute = (int(match[group]) for group in (1, 3, 4, 5))
+    offset = timedelta(hours=int(match[8] or 0), minutes=int(match[9] or 0))
+    try:
+        zone = timezone(-offset if match[7] == b"-" else offset)
+        month = MONTHS.index(match[2]) + 1
+        date = datetime(year, month, day, hour, minute, int(match[6] or 0), tzinfo=zone)
+    except ValueError:
+        return 0
+    # The context frame holds an unsigned 32-bit number.
+    return min(max(int(date.timestamp()), 0), 0xFFFFFFFF)

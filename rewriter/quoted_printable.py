@@ -1,0 +1,154 @@
+"""Quoted-printable, edited line by line (RFC 2045 §6.7).
+
+An encoded body goes in; edits are given in terms of its decoded text; only the lines that an edit
+touches change, and none of those grows beyond 76 characters through it.
+"""
+
+import binascii
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from rewriter.splice import Edit
+
+MAX_LINE = 76
+
+LINE = re.compile(rb"[^\n]*+\n|[^\n]++")
+# An escape, a soft line break, or white space that transport added at a line's end (rule 3). The
+# lookbehind keeps long runs of blanks linear.
+TOKEN = re.compile(rb"=(?:([0-9A-Fa-f]{2})|[ \t]*+(?:\r?\n|\Z))|(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+PADDING = re.compile(rb"[ \t]*+(?:\r?\n|\Z)")
+# What binascii reads differently, or not at all.
+IRREGULAR = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t](?=\r?\n|\Z)")
+UNSAFE = re.compile(rb"[^\t -<>-~]")
+LINE_END = re.compile(rb"\r?\n")
+
+
+class QuotedPrintable:
+    """An encoded body and its decoded `text`."""
+
+    def __init__(self, raw: bytes, eol: bytes) -> None:
+        lines = LINE.findall(raw)
+        decode = _decode_irregular if IRREGULAR.search(raw) else binascii.a2b_qp
+        pieces = [decode(line) for line in lines]
+        self.text = b"".join(pieces)
+        self._raw = raw
+        self._eol = eol
+        self._decoded_starts = list(accumulate(map(len, pieces), initial=0))
+        self._raw_starts = list(accumulate(map(len, lines), initial=0))
+
+    def splice(self, edits: Sequence[Edit]) -> Iterator[bytes]:
+        """Give the encoded body with the edits in it. Edits are sorted and don't overlap."""
+        raw = self._raw
+        if not edits:
+            yield raw
+            return
+        spans = [self._span(edit) for edit in edits]
+        at = column = 0
+        for edit, (start, end), next_start in zip(
+            edits, spans, [*(start for start, _ in spans[1:]), len(raw)], strict=True
+        ):
+            yield raw[at:start]
+            newline = raw.rfind(b"\n", at, start)
+            column = start - newline - 1 if newline >= 0 else column + start - at
+            text, column = fold(edit.new, column, self._eol)
+            yield text
+            # A blank that a deletion leaves at a line's end would be taken for padding.
+            bare = not text and raw[at:start].endswith((b" ", b"\t")) and PADDING.match(raw, end)
+            if bare or column + self._rest_of_line(end, next_start) > MAX_LINE:
+                yield b"=" + self._eol
+                column = 0
+            at = end
+        yield raw[at:]
+
+    def _span(self, edit: Edit) -> tuple[int, int]:
+        start = self._raw_offset(edit.start)
+        if edit.end <= edit.start:
+            return start, start
+        last = self._raw_offset(edit.end - 1)
+        # A soft break inside the span goes with it; one behind its last character stays.
+        token = TOKEN.match(self._raw, last)
+        if token is None:
+            return start, last + 1
+        return start, token.end() + (not token[1])
+
+    def _raw_offset(self, position: int) -> int:
+        """Say where the decoded character at `position` begins in the encoded body."""
+        if not self._raw:
+            return 0
+        index = min(bisect_right(self._decoded_starts, position), len(self._raw_starts) - 1) - 1
+        start, end = self._raw_starts[index : index + 2]
+        return start + _offset_in_line(self._raw[start:end], position - self._decoded_starts[index])
+
+    def _rest_of_line(self, at: int, next_start: int) -> int:
+        """Count what follows on the same line, with room for a soft break before another edit."""
+        newline = self._raw.find(b"\n", at)
+        end = newline if newline >= 0 else len(self._raw)
+        if next_start < end:
+            return next_start - at + 1
+        return end - at - (self._raw[end - 1 : end] == b"\r" and end > at)
+
+
+def encode(text: bytes, eol: bytes) -> bytes:
+    """Encode a whole body; its line ends stay line ends."""
+    return fold(text, 0, eol)[0]
+
+
+def fold(text: bytes, column: int, eol: bytes) -> tuple[bytes, int]:
+    """Encode text that begins at `column`; give it, and the column where it ends."""
+    out = []
+    for number, line in enumerate(LINE_END.split(text)):
+        if number:
+            out.append(eol)
+            column = 0
+        encoded = UNSAFE.sub(_escaped, line)
+        if encoded[-1:] in (b" ", b"\t"):
+            encoded = encoded[:-1] + b"=%02X" % encoded[-1]
+        column = _wrap(encoded, column, eol, out)
+    return b"".join(out), column
+
+
+def _wrap(encoded: bytes, column: int, eol: bytes, out: list[bytes]) -> int:
+    at = 0
+    while len(encoded) - at > MAX_LINE - 1 - column:
+        cut = _before_escape(encoded, at + max(MAX_LINE - 1 - column, 0))
+        out += (encoded[at:cut], b"=", eol)
+        at, column = cut, 0
+        # RFC 2049 §3: a relay that forgets to double a leading dot would eat it.
+        if encoded[at : at + 1] == b".":
+            out.append(b"=2E")
+            at, column = at + 1, 3
+    out.append(encoded[at:])
+    return column + len(encoded) - at
+
+
+def _before_escape(encoded: bytes, cut: int) -> int:
+    """Move a cut that falls inside an escape in front of it."""
+    equals = encoded.rfind(b"=", max(cut - 2, 0), cut)
+    return equals if equals >= 0 else cut
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    return b"=%02X" % match[0][0]
+
+
+def _decode_irregular(line: bytes) -> bytes:
+    return TOKEN.sub(lambda token: bytes.fromhex((token[1] or b"").decode()), line)
+
+
+def _offset_in_line(line: bytes, position: int) -> int:
+    """Say where the decoded character at `position` begins in one encoded line."""
+    at = 0
+    for token in TOKEN.finditer(line):
+        literal = token.start() - at
+        if position < literal:
+            break
+        position -= literal
+        at = token.start()
+        # What goes before a line end goes before its padding too, which then stays padding.
+        if position == 0 and (token[1] or not token[0].startswith(b"=")):
+            break
+        position -= bool(token[1])
+        at = token.end()
+    return at + position
