@@ -11,6 +11,7 @@ is counted.
 
 import asyncio
 import fcntl
+import logging
 import os
 import queue
 import secrets
@@ -20,8 +21,6 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
-
-import structlog
 
 from tracker import segment
 from tracker.edge.counters import Counter, Counters
@@ -36,7 +35,7 @@ SHOUT_EVERY: Final = 10.0  # seconds between two log lines about the same troubl
 _ACCEPTED: Final = int(Counter.ACCEPTED)
 _LATE: Final = int(Counter.LATE)
 
-log = structlog.get_logger()
+logger = logging.getLogger(__name__)
 
 
 class SpoolUnavailable(Exception):
@@ -126,7 +125,10 @@ class Spool:
             await asyncio.wait_for(self._idle.wait(), within)
         except TimeoutError:
             self._cells[Counter.LOST] += self._waiting
-            log.error("spool_abandoned", hits=self._waiting, reason="the disk can't be written")
+            logger.error(
+                "spool_abandoned",
+                extra={"hits": self._waiting, "reason": "the disk can't be written"},
+            )
         self._closing.set()
         self._jobs.put(None)
         if self._watch is not None:
@@ -186,11 +188,9 @@ class Spool:
         self._cells[Counter.LOST] += 1
         if self._now() - self._shouted >= SHOUT_EVERY:
             self._shouted = self._now()
-            log.error(
-                "hits_lost",
-                lost=self._cells[Counter.LOST],
-                reason=f"the spool's queue is full: {self._queue_limit} hits wait for the disk",
-            )
+            reason = f"the spool's queue is full: {self._queue_limit} hits wait for the disk"
+            lost = self._cells[Counter.LOST]
+            logger.error("hits_lost", extra={"lost": lost, "reason": reason})
 
     # What follows runs on the writer's thread.
 
@@ -211,7 +211,8 @@ class Spool:
                 cells[Counter.WRITE_FAILURES] += 1
                 cells[Counter.FAILING] = 1
                 if attempt == 0:
-                    log.error("spool_failing", reason=str(error), stream=str(self._segments.folder))
+                    folder = str(self._segments.folder)
+                    logger.error("spool_failing", extra={"reason": str(error), "folder": folder})
                 if self._closing.wait(RETRY_AFTER[min(attempt, len(RETRY_AFTER) - 1)]):
                     return False
                 attempt += 1
@@ -222,7 +223,7 @@ class Spool:
             cells[Counter.BATCHES] += 1
             if attempt:
                 cells[Counter.FAILING] = 0
-                log.info("spool_recovered", attempts=attempt)
+                logger.info("spool_recovered", extra={"attempts": attempt})
             return True
 
 

@@ -9,6 +9,7 @@ worker drains and exits, as on SIGTERM.
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import socket
 import sys
@@ -18,12 +19,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import structlog
 import uvicorn
 import uvloop
 
 from rewriter.keyring import Keyring, KeyringError
-from tracker import log
+from tracker import logs
 from tracker.edge.answer import Edge
 from tracker.edge.app import application
 from tracker.edge.bounded import MAX_IDLE, Book, BoundedProtocol
@@ -37,7 +37,7 @@ DRAIN: Final = 8.0  # seconds for requests that are being answered
 FLUSH: Final = 5.0  # seconds for hits that wait for the disk
 MEBIBYTE: Final = 1 << 20
 
-logger = structlog.get_logger()
+logger = logging.getLogger(__name__)
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +62,7 @@ def main() -> None:
         settings = msgspec.json.decode(line, type=WorkerSettings)
     except msgspec.MsgspecError as error:
         sys.exit(f"the edge worker's settings on standard input are not what it takes: {error}")
-    log.configure(settings.log_format)
+    logs.configure(settings.log_format)
     try:
         keyring = Keyring.load(settings.keyring)
     except KeyringError as error:
@@ -118,13 +118,13 @@ async def worker(settings: WorkerSettings, keyring: Keyring) -> AsyncIterator[di
     # Objects that live as long as the worker are none of the collector's business.
     gc.collect()
     gc.freeze()
-    logger.info("worker_started", pid=os.getpid(), stream=segments.folder.name)
+    logger.info("worker_started", extra={"pid": os.getpid(), "stream": segments.folder.name})
     try:
         yield {"edge": edge, "book": book, "trusted": TrustedProxies(settings.trusted_proxies)}
     finally:
         book.close()
         await spool.close(FLUSH)
-        logger.info("worker_stopped", pid=os.getpid())
+        logger.info("worker_stopped", extra={"pid": os.getpid()})
 
 
 if __name__ == "__main__":
