@@ -111,7 +111,13 @@ class TokenSigner(Signer):
     """An itsdangerous signer that derives each key once and accepts one spelling of a signature."""
 
     def __init__(self, keys: list[bytes], salt: bytes) -> None:
-        super().__init__(keys, salt=salt, key_derivation="hmac", algorithm=ShortHMAC())
+        super().__init__(
+            keys,
+            salt=salt,
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+            algorithm=ShortHMAC(),
+        )
         derive = super().derive_key
         self._newest_first = [derive(key) for key in reversed(keys)]
 
