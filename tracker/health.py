@@ -15,9 +15,8 @@ WORST_FIRST: Final[tuple[Status, ...]] = ("down", "degraded", "ok")
 
 SILENT_AFTER: Final = 10.0  # seconds after which a worker that shows no life is in doubt
 BEHIND_AFTER: Final = 60.0  # seconds of lag after which a sink that works is called behind
-# Bytes: what a spool fills in an hour at 500 hits a second, and what eight workers allocate at once.
-LITTLE_SPACE: Final = 1 << 30
-NO_SPACE: Final = 128 << 20
+LITTLE_SPACE: Final = 1 << 30  # bytes: an hour of 500 hits a second
+NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -56,8 +55,8 @@ class SinkFacts:
 
 def health(checks: Mapping[str, Check]) -> Health:
     """Put the checks together."""
-    found = {check.status for check in checks.values()}
-    worst = next((status for status in WORST_FIRST if status in found), "ok")
+    found: list[Status] = [check.status for check in checks.values()]
+    worst: Status = min(found, key=WORST_FIRST.index, default="ok")
     return Health(worst, {name: check.says for name, check in checks.items()})
 
 

@@ -1,0 +1,128 @@
+"""The spool is emptied of what every sink has, and of nothing else."""
+
+import asyncio
+
+import pytest
+
+from rewriter.keyring import Keyring
+from tests.tracker.forward.parts import Kept, Offices, Worker, click, ids, token
+from tracker import segment
+from tracker.edge.counters import Counter
+from tracker.hit import Hit
+from tracker.reader import START, Position
+from tracker.sweep import TORN, backlog
+
+
+def fill(worker: Worker, keyring: Keyring, segments: int) -> list[Hit]:
+    """Write until the worker is in its `segments`-th segment."""
+    minted, hits = token(keyring), []
+    while len(segment.numbers(worker.segments.folder)) <= segments:
+        batch = [click(minted) for _ in range(40)]
+        worker.write(*batch)
+        hits += batch
+    return hits
+
+
+def test_a_segment_stays_until_every_sink_has_it(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    hits = fill(worker, keyring, 3)
+    up, down = Kept("up"), Kept("down")
+    down.down = True
+    office = office_with(up, down)
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert segment.path_of(worker.segments.folder, 1).exists()
+    down.down = False
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert not segment.path_of(worker.segments.folder, 1).exists()
+    assert list(down.events) == ids(hits)
+
+
+def test_the_stream_of_a_worker_that_is_gone_is_removed_and_its_counts_are_kept(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    office = office_with(Kept())
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert worker.segments.folder.exists()
+    worker.die()
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert not worker.segments.folder.exists()
+    assert office.sweep.survey.counted[Counter.CLICKED.name] == 1
+    assert office.sweep.survey.workers == ()
+
+
+def test_a_sink_that_lacks_the_last_hits_keeps_the_stream(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    worker.die()
+    down = Kept("down")
+    down.down = True
+    office = office_with(Kept(), down)
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert worker.segments.folder.exists()
+
+
+def test_counts_are_added_once_even_if_the_stream_could_not_be_removed_at_first(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    worker.die()
+    office = office_with(Kept())
+    asyncio.run(office.drain())
+    (stream,) = office.spool.streams()
+    office.ledger.finish(stream.name, {Counter.CLICKED.name: 1})  # and then the power went
+    again, sink = Kept(), Kept()
+    restarted = office_with(sink)
+    assert restarted.sweep.survey.counted[Counter.CLICKED.name] == 1
+    asyncio.run(restarted.drain())
+    restarted.sweep.once()
+    assert restarted.sweep.survey.counted[Counter.CLICKED.name] == 1
+    assert not stream.folder.exists()
+    assert sink.calls == 0
+    assert not office_with(again).ledger.finished()[0]
+
+
+def test_a_torn_tail_is_counted_and_told_once(
+    keyring: Keyring, worker: Worker, office_with: Offices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hit = click(token(keyring))
+    worker.write(hit)
+    worker.die()
+    path = segment.path_of(worker.segments.folder, 1)
+    end = segment.FRAME.size
+    with path.open("r+b") as file:
+        content = file.read()
+        used = len(content.rstrip(b"\0"))
+        file.seek(used)
+        file.write(b"\xff" * (end + 12))
+    one, two = Kept("one"), Kept("two")
+    office = office_with(one, two)
+    asyncio.run(office.drain())
+    office.sweep.once()
+    office.sweep.once()
+    assert list(one.events) == list(two.events) == ids([hit])
+    assert office.sweep.survey.counted[TORN] == end + 12
+    assert "".join(capsys.readouterr()).count("torn_tail") == 1
+
+
+def test_the_backlog_is_what_lies_behind_a_position(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    fill(worker, keyring, 4)
+    sink = Kept()
+    office = office_with(sink)
+    (stream,) = office.spool.streams()
+    exact = stream.backlog(START)
+    # What is left free at the end of a full segment is less than one frame.
+    assert exact <= backlog(stream, START) < exact * 1.3
+    assert backlog(stream, Position(2, 1000)) < backlog(stream, START)
+    asyncio.run(office.drain())
+    office.sweep.once()
+    assert office.sweep.survey.backlog == {"kept": 0}

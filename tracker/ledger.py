@@ -1,0 +1,144 @@
+"""The ledger: how far each sink has come, what it set aside, and what workers now gone had counted.
+
+A SQLite file of the back office's own. What belongs together is one transaction: a position moves
+on only together with the dead letters of the hits that it passes, and a stream is finished only
+together with the sum of what its worker counted.
+
+Promise: what a method has recorded survives a crash of this process and of the machine.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tracker.reader import Position
+
+VERSION: Final = 1
+BUSY_WITHIN: Final = 10.0  # seconds to wait for the `tracker dead` command, which writes here too
+
+SCHEMA: Final = f"""
+create table position (
+    sink text not null, stream text not null, segment integer not null, offset integer not null,
+    primary key (sink, stream)
+) without rowid;
+create table dead (
+    sink text not null, id text not null, reason text not null, died_at integer not null,
+    again integer not null default 0, hit blob not null,
+    primary key (sink, id)
+) without rowid;
+create index dead_again on dead (sink, id) where again;
+create table finished (stream text primary key) without rowid;
+create table total (counter text primary key, value integer not null) without rowid;
+pragma user_version = {VERSION};
+"""
+
+
+class LedgerUnavailable(Exception):
+    """The ledger can't be read or written now; the message says why."""
+
+
+class Ledger:
+    """An open ledger. Its methods block, and may be called from any thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger, or begin one. Raises LedgerUnavailable."""
+        try:
+            path.touch(mode=0o600)
+            connection = sqlite3.connect(
+                path, timeout=BUSY_WITHIN, isolation_level=None, check_same_thread=False
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerUnavailable(f"cannot open {path}: {error}") from error
+        try:
+            _prepare(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise LedgerUnavailable(f"cannot use {path}: {error}") from error
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make what is done inside durable as one, or not at all. Raises LedgerUnavailable."""
+        with self._one_at_a_time:
+            try:
+                self._connection.execute("begin immediate")
+                with self._connection:
+                    yield self._connection
+            except sqlite3.Error as error:
+                raise LedgerUnavailable(f"the ledger can't be written: {error}") from error
+
+    def rows(self, query: str, parameters: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        """Return what a query finds. Raises LedgerUnavailable."""
+        with self._one_at_a_time:
+            try:
+                return self._connection.execute(query, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise LedgerUnavailable(f"the ledger can't be read: {error}") from error
+
+    def positions(self, sink: str) -> dict[str, Position]:
+        """Return how far a sink has come in each stream, by the stream's name."""
+        found = self.rows("select stream, segment, offset from position where sink = ?", (sink,))
+        return {stream: Position(segment, offset) for stream, segment, offset in found}
+
+    def finished(self) -> tuple[set[str], dict[str, int]]:
+        """Return the streams that are finished, and the sums of what their workers had counted.
+
+        The folder of a finished stream may still be there.
+        """
+        with self.transaction() as ledger:
+            streams = {stream for (stream,) in ledger.execute("select stream from finished")}
+            return streams, dict(ledger.execute("select counter, value from total").fetchall())
+
+    def finish(self, stream: str, counted: Mapping[str, int]) -> None:
+        """Record that every sink has a stream, and add what its worker counted; once, ever."""
+        with self.transaction() as ledger:
+            added = ledger.execute("insert or ignore into finished values (?)", (stream,))
+            if not added.rowcount:
+                return
+            ledger.executemany(
+                "insert into total values (?, ?)"
+                " on conflict (counter) do update set value = value + excluded.value",
+                counted.items(),
+            )
+            ledger.execute("delete from position where stream = ?", (stream,))
+
+    def forget_finished(self, gone: Sequence[str]) -> None:
+        """Drop the record of finished streams whose folders are gone."""
+        with self.transaction() as ledger:
+            ledger.executemany("delete from finished where stream = ?", ((name,) for name in gone))
+
+
+def advance(connection: sqlite3.Connection, sink: str, stream: str, position: Position) -> None:
+    """Move a sink's position in a stream, within a transaction."""
+    connection.execute(
+        "insert into position values (?, ?, ?, ?) on conflict (sink, stream)"
+        " do update set segment = excluded.segment, offset = excluded.offset",
+        (sink, stream, position.segment, position.offset),
+    )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # The write-ahead log alone would lose the last transactions with the machine's power;
+    # synchronous=full syncs it at each (sqlite.org/pragma.html#pragma_synchronous).
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("begin immediate")
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version == 0:
+        for statement in SCHEMA.split(";"):
+            connection.execute(statement)
+    connection.execute("commit")
+    if version not in {0, VERSION}:
+        raise sqlite3.DatabaseError(f"it has the form {version}, and this version knows {VERSION}")

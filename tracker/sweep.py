@@ -1,0 +1,148 @@
+"""The sweep: once a second, remove from the spool what every sink has, and look how things stand.
+
+In: the spool, the ledger, the forwarders. Out: a Survey, which metrics and health are made of, so
+that answering them touches no disk.
+
+Promise: a segment goes only once every sink is past it; a stream only once its worker is gone,
+every sink has all of it, and what the worker had counted is in the ledger's totals.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from tracker import segment
+from tracker.dead import DeadLetters
+from tracker.edge import counters
+from tracker.edge.counters import Counter
+from tracker.forward import Forwarder
+from tracker.health import WorkerFacts
+from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.reader import START, Position, SpoolReader, Stream
+
+EVERY: Final = 1.0  # seconds
+# What a worker tells of itself, which makes no sense as a sum.
+STATES: Final = frozenset((Counter.STARTED_AT, Counter.TOLD_AT, Counter.FAILING))
+TORN: Final = "TORN_BYTES"
+
+log = structlog.get_logger("sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How things stand.
+
+    `counted` sums up all workers that ever were, by counter; `backlog` is in bytes by sink, and
+    `dead_letters` are by sink too; `free` is the space left on the spool's disk, in bytes.
+    """
+
+    workers: tuple[WorkerFacts, ...]
+    counted: Mapping[str, int]
+    backlog: Mapping[str, int]
+    dead_letters: Mapping[str, int]
+    free: int
+
+
+class Sweep:
+    """What is swept, and the last survey of it."""
+
+    def __init__(self, spool: SpoolReader, ledger: Ledger, forwarders: Sequence[Forwarder]) -> None:
+        """Take a first survey. Raises OSError, LedgerUnavailable."""
+        self._spool = spool
+        self._ledger = ledger
+        self._forwarders = forwarders
+        self._dead = DeadLetters(ledger)
+        present = {stream.name for stream in spool.streams()}
+        ledger.forget_finished([name for name in ledger.finished()[0] if name not in present])
+        self.survey = self._look()
+
+    async def run(self) -> None:
+        """Sweep until cancelled. What fails is tried again the next time."""
+        failing = ""
+        while True:
+            try:
+                await asyncio.to_thread(self.once)
+            except (OSError, LedgerUnavailable) as error:
+                if str(error) != failing:
+                    log.error("sweep_failed", reason=str(error))
+                failing = str(error)
+            else:
+                failing = ""
+            await asyncio.sleep(EVERY)
+
+    def once(self) -> None:
+        """Remove what every sink has, and take a survey. Raises OSError, LedgerUnavailable."""
+        for stream in self._spool.streams():
+            if all(stream.name in forwarder.finished for forwarder in self._forwarders):
+                self._finish(stream)
+            else:
+                stream.forget(min(_positions(stream, self._forwarders)))
+        self.survey = self._look()
+
+    def _finish(self, stream: Stream) -> None:
+        torn = max(forwarder.finished[stream.name] for forwarder in self._forwarders)
+        if torn:
+            # A frame that was being written when the worker died; nobody was answered for it.
+            log.warning("torn_tail", stream=stream.name, bytes=torn)
+        self._ledger.finish(stream.name, {**_counted(stream), TORN: torn})
+        stream.remove()
+
+    def _look(self) -> Survey:
+        streams = self._spool.streams()
+        live = {stream.name: _counted(stream) for stream in streams}
+        finished, counted = self._ledger.finished()
+        for name, counts in live.items():
+            if name not in finished:
+                for counter, value in counts.items():
+                    counted[counter] = counted.get(counter, 0) + value
+        return Survey(
+            workers=tuple(map(_worker, streams)),
+            counted=counted,
+            backlog={
+                forwarder.sink.name: sum(
+                    backlog(stream, forwarder.positions.get(stream.name, START))
+                    for stream in streams
+                    if stream.name not in forwarder.finished
+                )
+                for forwarder in self._forwarders
+            },
+            dead_letters=self._dead.count(),
+            free=shutil.disk_usage(self._spool.folder).free,
+        )
+
+
+def backlog(stream: Stream, after: Position) -> int:
+    """Return how many bytes of hits lie behind a position, without reading more than two segments.
+
+    All segments but the last two are full: a worker writes one and has made the next one ready.
+    """
+    present = segment.numbers(stream.folder)
+    full = [number for number in present[:-2] if number >= after.segment]
+    if not full:
+        return stream.backlog(after)
+    size = sum(segment.path_of(stream.folder, number).stat().st_size for number in full)
+    passed = after.offset if after.segment == full[0] else 0
+    return size - passed + stream.backlog(Position(present[-2]))
+
+
+def _positions(stream: Stream, forwarders: Sequence[Forwarder]) -> list[Position]:
+    return [forwarder.positions.get(stream.name, START) for forwarder in forwarders]
+
+
+def _counted(stream: Stream) -> dict[str, int]:
+    return {
+        counter.name: value
+        for counter, value in counters.read(stream.folder).items()
+        if counter not in STATES
+    }
+
+
+def _worker(stream: Stream) -> WorkerFacts:
+    told = counters.read(stream.folder)
+    return WorkerFacts(
+        alive=stream.alive(), told_at=told[Counter.TOLD_AT], failing=bool(told[Counter.FAILING])
+    )
