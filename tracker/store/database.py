@@ -25,7 +25,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from tracker.store import query, schema
 from tracker.store.row import Row
 
-LOCK_WAIT = 5.0  # seconds that a statement waits for another process's transaction
+PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
 READERS = 4
 
 # FULL: in WAL mode NORMAL keeps the database whole but may lose the last commits when the power
@@ -66,9 +66,10 @@ class Store:
         self._reader = reader
 
     @classmethod
-    async def open(cls, path: Path | str) -> Self:
+    async def open(cls, path: Path | str, *, patience: float = PATIENCE) -> Self:
         """Open the store at a path, creating it readable by its owner alone.
 
+        `patience` is how many seconds a call waits while another process writes.
         Raises StoreError if the file can't be read or written, is no store, or is one of another
         version.
         """
@@ -77,7 +78,7 @@ class Store:
             await asyncio.to_thread(path.touch, 0o600)
         except OSError as error:
             raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
-        store = cls(_engine(path, WRITING, size=1), _engine(path, READING, size=READERS))
+        store = cls(_engine(path, WRITING, 1, patience), _engine(path, READING, READERS, patience))
         # SQLite's own BEGIN takes the write lock at the first write, when it may be too late to
         # wait for it (SQLITE_BUSY_SNAPSHOT).
         hook.listen(store._writer.sync_engine, "begin", _begin_immediate)
@@ -203,13 +204,13 @@ async def _number(connection: AsyncConnection, statement: Executable) -> int:
     return int((await connection.execute(statement)).scalar_one())
 
 
-def _engine(path: Path, pragmas: Iterable[str], size: int) -> AsyncEngine:
+def _engine(path: Path, pragmas: Iterable[str], size: int, patience: float) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": LOCK_WAIT},
+        connect_args={"timeout": patience},
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
-        pool_timeout=LOCK_WAIT,
+        pool_timeout=patience,
         max_overflow=0,
     )
 

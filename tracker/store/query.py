@@ -256,18 +256,21 @@ def _same_event(table: Table) -> tuple[ColumnElement[bool], ...]:
 
 def _range(walk: Walk, table: Table) -> Iterator[ColumnElement[bool]]:
     """Give one bound at each end: of two at one end SQLite might seek the farther one."""
-    at, key = table.c.at, tuple_(table.c.at, table.c.id)
-    low, high = at >= walk.low, at <= walk.high
-    if walk.start is None:
-        yield from (low, high)
-        return
-    start = tuple_(walk.start.at, walk.start.id)
+    at, key, start = table.c.at, tuple_(table.c.at, table.c.id), walk.start
     if walk.ascending:
-        yield key >= start if walk.inclusive else key > start
-        yield high
+        yield at <= walk.high
+        if start is None or start.at < walk.low:
+            yield at >= walk.low
+        else:
+            place = tuple_(start.at, start.id)
+            yield key >= place if walk.inclusive else key > place
     else:
-        yield key <= start if walk.inclusive else key < start
-        yield low
+        yield at >= walk.low
+        if start is None or start.at > walk.high:
+            yield at <= walk.high
+        else:
+            place = tuple_(start.at, start.id)
+            yield key <= place if walk.inclusive else key < place
 
 
 def _ordered(walk: Walk, statement: Page, keyed: Table | Subquery) -> Page:

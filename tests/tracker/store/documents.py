@@ -1,0 +1,23 @@
+"""Event documents as they arrive, of any kind."""
+
+from typing import Any
+
+import msgspec
+
+DOMAIN = "news.example"
+START = 1_700_000_000  # seconds
+
+
+def document(number: int = 0, /, **fields: Any) -> bytes:
+    """Write an event; the number sets its id and its time, the fields replace or add."""
+    plain = {
+        "event": "opened",
+        "id": f"id-{number:04}",
+        "timestamp": START + number,
+        "domain": {"name": DOMAIN},
+        "recipient": "ann@example.com",
+        "tags": [],
+        "message": {"headers": {"message-id": "20261121.1@news.example"}},
+    }
+    given = {name.replace("_", "-"): value for name, value in fields.items()}
+    return msgspec.json.encode(plain | given)

@@ -1,0 +1,183 @@
+import asyncio
+import resource
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.tracker.store.documents import DOMAIN, document
+from tracker.store.database import Store, StoreError, StoreUnavailable
+from tracker.store.query import Walk
+from tracker.store.row import row
+from tracker.store.schema import APPLICATION, VERSION
+
+pytestmark = pytest.mark.anyio
+
+ALL = Walk(DOMAIN, ascending=True, limit=10_000)
+
+
+async def documents(store: Store, walk: Walk = ALL) -> list[bytes]:
+    return [found.document for found in await store.page(walk)]
+
+
+async def test_an_event_is_there_once_however_often_it_is_inserted(store: Store) -> None:
+    for _ in range(3):
+        await store.insert([row(document(1)), row(document(1)), row(document(2))])
+    assert await documents(store) == [document(1), document(2)]
+
+
+async def test_an_id_may_come_again_at_another_time(store: Store) -> None:
+    """Mailgun's ids are unique within a day only."""
+    await store.insert([row(document(1)), row(document(2, id="id-0001"))])
+    assert len(await documents(store)) == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (2, 0, 1), (1, 2, 2)])
+async def test_the_highest_revision_stays(store: Store, order: tuple[int, ...]) -> None:
+    for revision in order:
+        await store.insert([row(document(1, revision=revision))])
+    assert await documents(store) == [document(1, revision=2)]
+
+
+async def test_a_revised_event_comes_up_in_the_feed_once_more(store: Store) -> None:
+    await store.insert([row(document(1)), row(document(2))])
+    seen = await store.last()
+    await store.insert([row(document(1, revision=1)), row(document(2))])
+    assert [event.document for event in await store.feed(seen, 10)] == [document(1, revision=1)]
+    assert len(await store.feed(0, 10)) == 2
+
+
+async def test_what_was_inserted_is_there_after_opening_again(tmp_path: Path) -> None:
+    first = await Store.open(tmp_path / "store.db")
+    await first.insert([row(document(1))])
+    last = await first.last()
+    await first.close()
+    second = await Store.open(tmp_path / "store.db")
+    assert await documents(second) == [document(1)]
+    assert await second.last() == last
+    await second.close()
+
+
+async def test_whoever_follows_the_feed_misses_nothing_of_several_writers(tmp_path: Path) -> None:
+    stores = [await Store.open(tmp_path / "store.db") for _ in range(3)]
+    numbers = range(300)
+
+    async def write(store: Store, mine: range) -> None:
+        for number in mine:
+            # Times run against the order of insertion: whoever listed by time would miss them.
+            await store.insert([row(document(-number))])
+
+    writers = [asyncio.create_task(write(stores[i], numbers[i::2])) for i in range(2)]
+    followed: list[bytes] = []
+    after = 0
+    while len(followed) < len(numbers):
+        for event in await stores[2].feed(after, 7):
+            followed.append(event.document)
+            after = event.sequence
+    await asyncio.gather(*writers)
+    assert sorted(followed) == sorted(document(-number) for number in numbers)
+    for store in stores:
+        await store.close()
+
+
+async def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path, store: Store) -> None:
+    await store.insert([row(document(1))])
+    for file in await asyncio.to_thread(lambda: list(tmp_path.iterdir())):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"no database " * 1000)
+
+
+def _of_another_program(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+
+
+def _of_a_later_version(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA application_id={APPLICATION}")
+    connection.execute(f"PRAGMA user_version={VERSION + 1}")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_garbage, "cannot open the store {path}: file is not a database"),
+        (_of_another_program, "{path} is a database of another program, not a store of events"),
+        (
+            _of_a_later_version,
+            "the store {path} has version 2, but this program reads and writes version 1",
+        ),
+        (Path.mkdir, "cannot open the store {path}: unable to open database file"),
+    ],
+)
+async def test_a_file_that_is_no_store_is_refused_in_one_sentence(
+    tmp_path: Path, make: Callable[[Path], None], says: str
+) -> None:
+    path = tmp_path / "store.db"
+    make(path)
+    with pytest.raises(StoreError) as refusal:
+        await Store.open(path)
+    assert str(refusal.value) == says.format(path=path)
+
+
+async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"gone/store\.db: No such file or directory$"):
+        await Store.open(tmp_path / "gone" / "store.db")
+
+
+async def test_a_locked_store_says_so_and_works_on_afterwards(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "store.db", patience=0.01)
+    await store.insert([row(document(1))])
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnavailable, match="database is locked"):
+        await store.insert([row(document(2))])
+    assert await documents(store) == [document(1)]
+    other.execute("ROLLBACK")
+    other.close()
+    await store.insert([row(document(2))])
+    assert await documents(store) == [document(1), document(2)]
+    await store.close()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_loses_the_batch_whole_and_nothing_else(store: Store) -> None:
+    await store.insert([row(document(1))])
+    batch = [row(document(number, padding="x" * 1000)) for number in range(2, 500)]
+    with largest_file(200_000), pytest.raises(StoreUnavailable, match="the store can't answer: "):
+        await store.insert(batch)
+    assert await documents(store) == [document(1)]
+    await store.insert(batch)
+    assert len(await documents(store)) == 499
+
+
+async def test_an_insertion_that_is_given_up_leaves_all_or_nothing(store: Store) -> None:
+    """The forwarder cancels a sink that takes too long, and offers the same batch again."""
+    batch = [row(document(number)) for number in range(200)]
+    for steps in range(30):
+        task = asyncio.create_task(store.insert(batch))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert len(await documents(store)) in {0, len(batch)}
+    await store.insert(batch)
+    assert len(await documents(store)) == len(batch)
