@@ -7,6 +7,7 @@ the slow half and is done once a template; filling is one MAC a link.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rewriter.links import Reference
 from rewriter.report import Caution, LinkReport
 from rewriter.splice import Edit
 
@@ -24,6 +25,8 @@ class Slot:
     kind: bytes
     link_frame: bytes
     after: bytes = b""
+    personal: Reference | None = None
+    """What a personalised link is made of anew once a recipient's values are known."""
 
     def fill(self, mint: Mint) -> Edit:
         """Turn into an edit for the recipient that `mint` stands for."""

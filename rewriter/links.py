@@ -1,0 +1,164 @@
+"""The policy: which links are tracked, and what they are called.
+
+In: a reference as the sender wrote it, whether it stood in HTML or in text. Out: a `Decision`. The
+order of the questions is the order of precedence.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote
+
+from rewriter.config import Config
+from rewriter.placeholders import fill, find_placeholder
+from rewriter.report import TRACKED, Reason
+from rewriter.switches import Choice
+from rewriter.tokens import Context, FrameTooLarge, Link, Tokens
+from rewriter.unsubscribe import holds_unsubscribe
+from rewriter.urls import NotFollowed, Url, resolve
+
+# What a reader sees that is itself an address: "https://example.com/x", "www.example.com",
+# "example.com/path", but no "Node.js" and no mail address.
+_VISIBLE_URL = re.compile(
+    r"(?:https?://\S+|(?:www\.)[\w-]+(?:\.[\w-]+)+\S*|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/\S*)",
+    re.IGNORECASE,
+)
+_TRIMMED: Final = "".join(map(chr, range(0x21)))
+_UNCHOSEN: Final = Choice()
+_NOWHERE: Final = Link()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A link as it stands in a message.
+
+    `text` has its character references resolved; `position` counts the links of a part from 1;
+    `encoding` is the Python codec of the page; `visible` is the text that a reader clicks on.
+    """
+
+    text: str
+    position: int
+    choice: Choice = _UNCHOSEN
+    base: Url | None = None
+    encoding: str = "utf-8"
+    visible: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a link: where it is tracked, its link frame and what that says."""
+
+    reason: Reason
+    link: Link = _NOWHERE
+    link_frame: bytes = b""
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the link is to lead to the tracking domain."""
+        return self.reason in TRACKED
+
+
+class Policy:
+    """One sender's settings, made ready to decide about many links."""
+
+    def __init__(self, config: Config, tokens: Tokens) -> None:
+        self.config = config
+        self.tokens = tokens
+        self.origin = config.origin.encode()
+        host = re.escape(self.origin.partition(b"://")[2])
+        self._own = re.compile(rb"https?://" + host + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+")
+
+    def url(self, kind: bytes) -> bytes:
+        """Give what stands before a token of `kind` in its URL."""
+        return self.origin + b"/" + kind + b"/"
+
+    def own_tokens(self, data: bytes) -> Iterator[re.Match[bytes]]:
+        """Find the URLs that are ours already; group 1 is the context frame."""
+        return self._own.finditer(data)
+
+    def decide(self, reference: Reference) -> Decision:
+        """Decide about one link."""
+        if reason := self._stays(reference):
+            return Decision(reason)
+        try:
+            url = resolve(reference.text, reference.base, reference.encoding)
+        except NotFollowed as error:
+            return Decision(error.reason)
+        if reason := self._unwanted(url, reference.visible):
+            return Decision(reason)
+        return self._track(url, reference)
+
+    def personalised(self, reference: Reference, values: Mapping[str, str]) -> bytes | None:
+        """Give the link frame for one recipient's values, None where they make no good link."""
+        filled = replace(reference, text=fill(reference.text, values))
+        return self.decide(filled).link_frame or None
+
+    def bound(self, context: Context) -> Context:
+        """Put the sender's privacy mode into the context: it travels in the token."""
+        privacy = self.config.privacy
+        return context if context.privacy == privacy else replace(context, privacy=privacy)
+
+    def _stays(self, reference: Reference) -> Reason | None:
+        text = reference.text.strip(_TRIMMED)
+        stays: tuple[tuple[bool, Reason], ...] = (
+            (not self.config.clicks, "clicks-off"),
+            (not text, "empty"),
+            (holds_unsubscribe(text), "unsubscribe"),
+            (text.startswith("#"), "anchor"),
+            (not reference.choice.tracked, "opt-out"),
+            (_begins_open(text), "placeholder"),
+        )
+        return next((reason for holds, reason in stays if holds), None)
+
+    def _unwanted(self, url: Url, visible: str) -> Reason | None:
+        if self._own.match(str(url).encode()):
+            return "own"
+        only = self.config.only_domains
+        if _is_among(url.host, self.config.exclude_domains):
+            return "excluded"
+        if only and not _is_among(url.host, only):
+            return "excluded"
+        if self.config.skip_visible_urls and _VISIBLE_URL.fullmatch(visible.strip()):
+            return "visible-url"
+        return None
+
+    def _track(self, url: Url, reference: Reference) -> Decision:
+        personalised = find_placeholder(reference.text) is not None
+        choice = reference.choice
+        link = Link(
+            destination=str(_with_parameters(url, self.config.utm)),
+            position=reference.position,
+            # The placeholders, not what they become, so that all recipients' clicks are counted
+            # as one link's (Adobe Campaign, personalised links).
+            name=choice.name or (str(url) if personalised else ""),
+            category=choice.category,
+            tags=choice.tags,
+        )
+        try:
+            frame = self.tokens.seal_link(link)
+        except FrameTooLarge:
+            return Decision("too-long")
+        return Decision("personalised" if personalised else "tracked", link, frame)
+
+
+def _begins_open(text: str) -> bool:
+    """Tell whether a placeholder leaves open where a link leads: it stands before the query."""
+    start = find_placeholder(text)
+    return start is not None and not {"?", "#"} & set(text[:start])
+
+
+def _is_among(host: str, domains: Sequence[str]) -> bool:
+    host = host.removesuffix(".")
+    return any(host == domain or host.endswith("." + domain) for domain in domains)
+
+
+def _with_parameters(url: Url, parameters: Sequence[tuple[str, str]]) -> Url:
+    """Add to the query the parameters that it doesn't name yet."""
+    query = url.query or ""
+    named = {part.partition("=")[0] for part in query.split("&")}
+    pairs = [(quote(name, safe=""), quote(value, safe="")) for name, value in parameters]
+    added = [f"{name}={value}" for name, value in pairs if name not in named]
+    if not added:
+        return url
+    return replace(url, query="&".join([query, *added] if query else added))

@@ -1,0 +1,238 @@
+"""A page: the plan of its links, its unsubscribe links, its footer and its pixel.
+
+In: the bytes of one HTML part, in any encoding that is a superset of ASCII, and the sender's
+policy. Out: a `Plan`. Promise: only the values of links, the switches on them, the placeholders
+that stand for something of ours, and what is put in on request change.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+from rewriter import pixel, switches
+from rewriter.grammar import Attribute, attributes
+from rewriter.labels import codec, page_codec
+from rewriter.links import Policy, Reference
+from rewriter.markup import Markup, scan
+from rewriter.plan import Plan, Slot
+from rewriter.report import Caution, CautionCode, LinkReport, Reason
+from rewriter.splice import Edit
+from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link
+from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
+from rewriter.urls import NotFollowed, Url, resolve
+from rewriter.visible import visible_text
+
+Change = Edit | Slot
+
+HIDDEN: Final = "hidden"
+"""The category of the link that no person sees; whoever follows it is a machine."""
+
+_HIDDEN_AFTER: Final = b'" aria-hidden="true" tabindex="-1" style="display:none"></a>'
+_CAUTIONED: Final[Mapping[Reason, CautionCode]] = {
+    "placeholder": "placeholder",
+    "invalid": "invalid-link",
+    "too-long": "too-long",
+}
+_CONTEXTS_LOOKED_AT: Final = 32
+
+
+def plan_page(html: bytes, policy: Policy, *, charset: str = "", first: bool = True) -> Plan:
+    """Plan the edits of one page.
+
+    `charset` is the label in the message's header, if there is one. Only the first page of a
+    message gets pixel, footer and hidden link; AMP never does.
+    """
+    if policy.config.privacy == "off":
+        return Plan()
+    page = _Page(html, policy, scan(html), page_codec(html, charset))
+    links = list(page.links())
+    unsubscribes = [
+        page.slot(start, end, UNSUBSCRIBE, unsubscribe_link(scope))
+        for start, end, scope in find_unsubscribes(html)
+    ]
+    changes: list[Change] = [change for _, changes in links for change in changes]
+    changes += unsubscribes
+    cautions = list(_link_cautions(report for report, _ in links if report))
+    if charset and codec(charset) is None:
+        cautions.append(Caution("unknown-charset", charset))
+    if first:
+        if not unsubscribes:
+            changes += page.footer()
+        changes += page.hidden_link()
+        pixels = list(page.pixels())
+        changes += pixels
+        if policy.config.opens and not pixels:
+            cautions.append(Caution("no-pixel", f"{policy.config.pixel_token} is not in the page"))
+    reports = tuple(report for report, _ in links if report)
+    return Plan(tuple(_apart(changes)), reports, tuple(cautions))
+
+
+def is_rewritten(html: bytes, policy: Policy, context: Context) -> bool:
+    """Tell whether the page was rewritten before, for the same message and recipient.
+
+    A reply that quotes an older message is not: its own links want their own tokens.
+    """
+    frames = dict.fromkeys(found[1] for found in policy.own_tokens(html))
+    for frame in islice(frames, _CONTEXTS_LOOKED_AT):
+        try:
+            earlier = policy.tokens.open_context(frame)
+        except BadToken:
+            continue
+        if (earlier.message_id, earlier.recipient) == (context.message_id, context.recipient):
+            return True
+    return False
+
+
+class _Page:
+    """One page and what was found in it."""
+
+    def __init__(self, html: bytes, policy: Policy, markup: Markup, encoding: str) -> None:
+        self.html = html
+        self.policy = policy
+        self.config = policy.config
+        self.markup = markup
+        self.encoding = encoding
+        self.base = self._base()
+
+    def links(self) -> Iterator[tuple[LinkReport | None, list[Change]]]:
+        """Give for each tag its report, if it holds a link, and what changes in it."""
+        position = 0
+        for place, tag in enumerate(self.markup.links):
+            found = attributes(self.html, tag.attributes, tag.end)
+            changes: list[Change] = []
+            report: LinkReport | None = None
+            if href := found.get(b"href"):
+                position += 1
+                report, changes = self._link(href, self._reference(place, found, href, position))
+            if switches.are_there(found):
+                changes += switches.strip(self.html, tag.attributes, tag.end)
+            yield report, changes
+
+    def _reference(
+        self, place: int, found: Mapping[bytes, Attribute], href: Attribute, position: int
+    ) -> Reference:
+        return Reference(
+            text=switches.meaning(self.html[href.value_start : href.value_end], self.encoding),
+            position=position,
+            choice=switches.read_choice(self.html, found, self.encoding),
+            base=self.base,
+            encoding=self.encoding,
+            visible=self._visible(place) if self.config.skip_visible_urls else "",
+        )
+
+    def _link(self, href: Attribute, reference: Reference) -> tuple[LinkReport, list[Change]]:
+        decision = self.policy.decide(reference)
+        link = decision.link
+        report = LinkReport(
+            position=reference.position,
+            reference=reference.text,
+            reason=decision.reason,
+            destination=link.destination,
+            name=link.name,
+            category=link.category,
+            tags=link.tags,
+            start=href.value_start,
+            end=href.value_end,
+        )
+        if not decision.tracked:
+            return report, []
+        slot = Slot(
+            href.value_start,
+            href.value_end,
+            self.policy.url(CLICK),
+            CLICK,
+            decision.link_frame,
+            personal=_named(reference, link) if decision.reason == "personalised" else None,
+        )
+        return report, [slot]
+
+    def slot(
+        self,
+        start: int,
+        end: int,
+        kind: bytes,
+        link: Link,
+        *,
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> Slot:
+        """Give the slot of a URL that is all ours."""
+        frame = self.policy.tokens.seal_link(link)
+        return Slot(start, end, before + self.policy.url(kind), kind, frame, after)
+
+    def footer(self) -> Iterator[Change]:
+        """Put in the unsubscribe footer, unless the page has an unsubscribe link of ours."""
+        footer = self.config.unsubscribe_html.encode(self.encoding, "xmlcharrefreplace")
+        if not footer or self.policy.url(UNSUBSCRIBE) in self.html:
+            return
+        at = pixel.body_end(self.markup)
+        done = 0
+        for start, end, scope in find_unsubscribes(footer):
+            yield self.slot(at, at, UNSUBSCRIBE, unsubscribe_link(scope), before=footer[done:start])
+            done = end
+        yield Edit(at, at, footer[done:])
+
+    def hidden_link(self) -> Iterator[Slot]:
+        """Put in a link that only machines follow; it leads to the tracking domain itself."""
+        if self.config.hidden_link and self.config.clicks:
+            at = pixel.body_end(self.markup)
+            link = Link(destination=self.config.origin + "/", category=HIDDEN)
+            yield self.slot(at, at, CLICK, link, before=b'<a href="', after=_HIDDEN_AFTER)
+
+    def pixels(self) -> Iterator[Change]:
+        """Put in the pixel where its token stands, or else at its place.
+
+        Without open tracking, only the token goes.
+        """
+        token = self.config.pixel_token.encode()
+        at = pixel.find_token(self.html, token)
+        around = {"before": pixel.BEFORE, "after": pixel.AFTER}
+        if not self.config.opens:
+            if at is not None:
+                yield Edit(at, at + len(token), b"")
+            return
+        if at is not None:
+            yield self.slot(at, at + len(token), OPEN, Link(), **around)
+            return
+        for place, name in pixel.pixel_places(self.html, self.markup, self.config.pixel):
+            yield self.slot(place, place, OPEN, Link(name=name), **around)
+
+    def _visible(self, place: int) -> str:
+        following = self.markup.links[place + 1 : place + 2]
+        end = following[0].start if following else len(self.html)
+        return visible_text(self.html, self.markup.links[place].end + 1, end, self.encoding)
+
+    def _base(self) -> Url | None:
+        for tag in self.markup.bases:
+            href = attributes(self.html, tag.attributes, tag.end).get(b"href")
+            if href:
+                value = self.html[href.value_start : href.value_end]
+                return _base_url(switches.meaning(value, self.encoding), self.encoding)
+        return None
+
+
+def _base_url(text: str, encoding: str) -> Url | None:
+    try:
+        return resolve(text, None, encoding)
+    except NotFollowed:
+        return None
+
+
+def _named(reference: Reference, link: Link) -> Reference:
+    return replace(reference, choice=replace(reference.choice, name=link.name))
+
+
+def _link_cautions(reports: Iterable[LinkReport]) -> Iterator[Caution]:
+    for report in reports:
+        if code := _CAUTIONED.get(report.reason):
+            yield Caution(code, report.reference)
+
+
+def _apart(changes: list[Change]) -> Iterator[Change]:
+    """Sort changes, and drop one that lies in another: a placeholder in a switch that goes."""
+    done = 0
+    for change in sorted(changes, key=lambda change: (change.start, change.end)):
+        if change.start >= done:
+            yield change
+            done = change.end
