@@ -23,5 +23,5 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     listen_fds: list[int]
     api_key: str
     geo_databases: list[str] = []
-    sinks: list[str] = ["store"]
+    sinks: tuple[str, ...] = ("store",)
     log_format: Literal["json", "text"] = "json"
