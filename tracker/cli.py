@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rewriter.keyring import KeyringError
-from tracker.commands import config, keys, token
+from tracker.commands import config, dead, demo, events, keys, serve, token
 from tracker.mistake import Exit, Mistake
 
 app = typer.Typer(
@@ -21,7 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Record opens, clicks and unsubscribes of the mail that you send.",
 )
+for command in (serve.serve, serve.edge, serve.office, events.events, demo.demo):
+    app.command()(command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(dead.app, name="dead")
 app.add_typer(token.app, name="token")
 app.add_typer(config.app, name="config")
 

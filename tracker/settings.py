@@ -107,8 +107,8 @@ class Api(Section):
     )
 
 
-class Place(Section):
-    """Where an address is in the world."""
+class Geo(Section):
+    """Where in the world an address is."""
 
     databases: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
         default=(),
@@ -144,9 +144,13 @@ class Settings(BaseSettings):
     keyring: Path = Field(
         default=Path("keyring.json"), description="The keyring, looked for within `data`."
     )
+    sinks: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=("store",),
+        description="Where events go: `store`, `stdout`, or `file:` and a path.",
+    )
     edge: Edge = Edge()
     api: Api = Api()
-    place: Place = Place()
+    geo: Geo = Geo()
     log: Log = Log()
 
     @classmethod

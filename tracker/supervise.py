@@ -9,12 +9,11 @@ supervisor itself is killed, its children see their standard input close, drain 
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from tracker.mistake import Exit
 
@@ -25,7 +24,7 @@ DRAIN_WITHIN = 30  # seconds from SIGTERM to SIGKILL
 # What a child says of its first start that no second start would change: it is passed on.
 HOPELESS = frozenset(Exit) - {Exit.OK, Exit.SOFTWARE}
 
-log = structlog.get_logger("supervise")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +85,15 @@ class Kept:
             deaths = 0 if loop.time() - born > SETTLED_AFTER else deaths
             wait = RESTART_AFTER[min(deaths, len(RESTART_AFTER) - 1)]
             deaths += 1
-            log.warning("died", child=self.child.name, status=status, restart_in=wait)
+            died = {"child": self.child.name, "status": status, "restart_in": wait}
+            log.warning("child_died", extra=died)
             await self._pause(wait)
 
     async def _one_life(self) -> int:
         try:
             process = await self._start()
         except OSError as error:  # no memory or no process left: it may pass
-            log.error("cannot start", child=self.child.name, why=error.strerror)
+            log.error("child_not_started", extra={"child": self.child.name, "why": error.strerror})
             return Exit.SOFTWARE
         self._process = process
         if self._stopping.is_set():
@@ -101,7 +101,7 @@ class Kept:
         if (lifeline := process.stdin) is not None:
             # It stays open as long as this process lives: its end tells the child of ours.
             lifeline.write(self.child.settings + b"\n")
-        log.info("started", child=self.child.name, pid=process.pid)
+        log.info("child_started", extra={"child": self.child.name, "child_pid": process.pid})
         return await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
@@ -126,7 +126,7 @@ class Kept:
         try:
             await asyncio.wait_for(process.wait(), self._drain_within)
         except TimeoutError:
-            log.error("killed", child=self.child.name, after=self._drain_within)
+            log.error("child_killed", extra={"child": self.child.name, "after": self._drain_within})
             self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
@@ -194,11 +194,11 @@ async def _stop(signals: "asyncio.Queue[int]", replaced: Sequence[Kept] = ()) ->
 
 async def _replace(children: Sequence[Kept]) -> None:
     for kept in children:
-        log.info("replacing", child=kept.child.name)
+        log.info("child_replaced", extra={"child": kept.child.name})
         await kept.replace()
 
 
 async def _drain(stages: Sequence[Sequence[Kept]]) -> None:
     for stage in stages:
-        log.info("draining", children=[kept.child.name for kept in stage])
+        log.info("draining", extra={"children": [kept.child.name for kept in stage]})
         await asyncio.gather(*(kept.drain() for kept in stage))

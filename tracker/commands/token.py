@@ -14,6 +14,7 @@ from rich.text import Text
 from rewriter.keyring import BadDomain, Keyring, KeyringError
 from rewriter.tokens import KINDS, BadToken, Context, Link, Tokens, open_link
 from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.shown import printable
 from tracker.mistake import Exit, Mistake
 
 app = typer.Typer(no_args_is_help=True, help="The signed tokens in tracked links.")
@@ -89,8 +90,9 @@ def rows(reading: Reading) -> list[tuple[str, str]]:
 
 def _text(fact: object) -> str:
     if isinstance(fact, tuple):
-        return ", ".join("=".join(item) if isinstance(item, tuple) else item for item in fact)
-    return str(fact)
+        items = ("=".join(item) if isinstance(item, tuple) else item for item in fact)
+        return printable(", ".join(items))
+    return printable(fact)
 
 
 @app.command()

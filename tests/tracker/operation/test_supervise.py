@@ -118,7 +118,7 @@ def test_a_killed_child_is_replaced() -> None:
 def test_a_child_that_keeps_dying_is_given_more_and_more_time() -> None:
     with tree([OFFICE | {"status": 1}]) as running:
         events = (running.logged() for _ in range(6))
-        waits = [event["restart_in"] for event in events if event["event"] == "died"]
+        waits = [event["restart_in"] for event in events if event["event"] == "child_died"]
         assert waits == [0, 0.5, 1]
         running.process.terminate()
         assert running.process.wait() == 0

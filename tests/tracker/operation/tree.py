@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from tracker import log
+from tracker import logs
 from tracker.supervise import Child, supervise
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
@@ -19,7 +19,7 @@ def child(settings: dict[str, object]) -> Child:
 
 
 if __name__ == "__main__":
-    log.configure("json")
+    logs.configure("json")
     stages, drain_within = json.loads(sys.argv[1])
     children = [[child(settings) for settings in stage] for stage in stages]
     sys.exit(asyncio.run(supervise(children, drain_within=drain_within)))

@@ -1,0 +1,48 @@
+# Everything runs from .venv, which the lock file fills and only the lock file.
+
+PYTHON ?= $(firstword $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python; done))
+BIN := .venv/bin
+READY := .venv/.ready
+CODE := rewriter tracker certs tests bench .ci
+
+.PHONY: help run test lint format bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## show what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(READY) ## start everything on loopback, rewrite a newsletter, show events as they come in
+	@$(BIN)/tracker demo
+
+test: $(READY) ## run the tests; ARGS= for pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style, types and the direction of imports
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put the code into its one form
+	$(BIN)/ruff format $(CODE)
+
+bench: $(READY) ## measure the edge beside its peers
+	$(BIN)/python -m bench.edge
+
+lock: $(READY) ## write requirements.lock anew; needs uv
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --annotation-style line --quiet --all-extras --group dev \
+		pyproject.toml --output-file requirements.lock
+
+clean: ## remove what was made, but no data
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tracking-edge needs Python 3.11 or newer: none is on the PATH;" \
+		"say 'make PYTHON=/path/to/python3 …'" >&2; exit 69; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

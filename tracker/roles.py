@@ -1,0 +1,60 @@
+"""What runs on a machine: settings in, the children that the supervisor keeps alive out."""
+
+import socket
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from tracker import logs
+from tracker.edge.worker import WorkerSettings
+from tracker.office import OfficeSettings
+from tracker.settings import Settings
+from tracker.supervise import Child
+
+API_KEY = "api.key"
+LEDGER = "forward.db"
+SPOOL = "spool"
+STORE = "store.db"
+
+
+def edge(settings: Settings, listeners: Sequence[socket.socket]) -> list[Child]:
+    """Return the workers that answer recipients, all on the same sockets."""
+    descriptors = [listener.fileno() for listener in listeners]
+    told = WorkerSettings(
+        listen_fds=descriptors,
+        spool=str(settings.data / SPOOL),
+        keyring=str(settings.keyring_path),
+        trusted_proxies=settings.edge.trusted_proxies,
+        tracking_domains=list(settings.edge.tracking_domains),
+        late_after=settings.edge.late_after,
+        queue_limit=settings.edge.queue_limit,
+        log_format=logs.form(settings.log.format),
+    )
+    return [
+        _child(f"edge-{number}", "tracker.edge.worker", told, descriptors)
+        for number in range(1, settings.workers + 1)
+    ]
+
+
+def office(settings: Settings, listener: socket.socket) -> Child:
+    """Return the back office, which forwards hits and answers the API."""
+    told = OfficeSettings(
+        data=str(settings.data),
+        spool=str(settings.data / SPOOL),
+        keyring=str(settings.keyring_path),
+        store=str(settings.data / STORE),
+        listen_fds=[listener.fileno()],
+        api_key=str(settings.data / API_KEY),
+        geo_databases=[str(path) for path in settings.geo.databases],
+        sinks=settings.sinks,
+        log_format=logs.form(settings.log.format),
+    )
+    return _child("office", "tracker.office", told, told.listen_fds)
+
+
+def _child(
+    name: str, module: str, told: WorkerSettings | OfficeSettings, inherits: Sequence[int]
+) -> Child:
+    command = (sys.executable, "-m", module)
+    return Child(name, command, msgspec.json.encode(told), tuple(inherits))
