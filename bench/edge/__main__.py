@@ -1,0 +1,164 @@
+"""`python -m bench.edge`: measure, print the tables and the goals. See the package."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.edge import report, traffic
+from bench.edge.process import Machine, children_cpu
+from bench.edge.report import LOADS, Load, Sample
+from bench.edge.servers import ROOT, SERVERS, Ground, NotReady, Server, ready
+from bench.edge.steady import open_loop
+from bench.edge.wrk import Answered, LoadFailed, closed_loop
+
+WARM_UP: Final = 1  # seconds, of 64 connections
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often and how long each server is asked under each load."""
+
+    rounds: int
+    seconds: int
+
+
+FULL: Final = Plan(rounds=5, seconds=3)  # eight to ten minutes
+QUICK: Final = Plan(rounds=1, seconds=2)  # a look; its ratios wander by a fifth
+
+Recorded = dict[Load, dict[str, list[Sample]]]
+
+
+def main() -> int:
+    """Run the whole comparison; return 0 unless something didn't run, whatever the figures say."""
+    parser = argparse.ArgumentParser(prog="python -m bench.edge", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round, about 80 seconds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here, too")
+    options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        print("the server and the load each need a core of their own", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
+    try:
+        compare(QUICK if options.quick else FULL, cores[0], cores[1], options.json)
+    except (NotReady, LoadFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(plan: Plan, server_core: int, load_core: int, samples_to: Path | None) -> None:
+    """Start all servers, ask them in turn, print what came of it."""
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=build)))
+        print(report.machine(folder), flush=True)
+        servers = started(stack, folder, server_core)
+        for server in servers.values():
+            asked(server, Load("one", 64), WARM_UP, load_core)
+        samples = measured(servers, plan, load_core)
+        memory = {key: server.memory() for key, server in servers.items()}
+        accounts = [server.account() for server in servers.values()]
+    names = {key: server.name for key, server in servers.items()}
+    print(f"{plan.rounds} rounds of {plan.seconds} s, medians\n")
+    for load in LOADS:
+        print("\n".join(report.rows_of(load, samples, names)))
+    sizes = ", ".join(f"{names[key]} {size:.1f} MB" for key, size in memory.items())
+    print(f"Memory of a worker after all loads (PSS): {sizes}\n")
+    print("".join(accounts) + "\n")
+    print("\n".join(report.goals(samples, memory["ours"], names)))
+    if samples_to is not None:
+        samples_to.write_bytes(msgspec.json.encode(flat(samples)))
+
+
+def started(stack: contextlib.ExitStack, folder: Path, core: int) -> dict[str, Server]:
+    """Start every server and wait until each gives a good answer."""
+    keyring, paths = folder / "keyring.json", folder / "paths"
+    traffic.write(keyring, paths)
+    servers = {}
+    for key, start in SERVERS.items():
+        ground = Ground(folder / key, core, keyring, paths)
+        ground.folder.mkdir()
+        servers[key] = start(stack, ground)
+        ready(servers[key], ground.folder / "output")
+    return servers
+
+
+def measured(servers: dict[str, Server], plan: Plan, core: int) -> Recorded:
+    """Ask every server under every load, in an order that turns with each round."""
+    samples: Recorded = {load: {key: [] for key in servers} for load in LOADS}
+    for number in range(plan.rounds):
+        for load in LOADS:
+            for key in turned(list(servers), number):
+                samples[load][key].append(asked(servers[key], load, plan.seconds, core))
+        print(f"round {number + 1} of {plan.rounds}", file=sys.stderr, flush=True)
+    return samples
+
+
+def turned(keys: Sequence[str], by: int) -> list[str]:
+    """Return the keys in another order each time: nobody always follows the same one."""
+    start = by % len(keys)
+    order = [*keys[start:], *keys[:start]]
+    return order[::-1] if by % 2 else order
+
+
+def asked(server: Server, load: Load, seconds: int, core: int) -> Sample:
+    """Put one server under one load and take its costs."""
+    cpu, children, machine = server.cpu(), children_cpu(), Machine.now()
+    begun = time.monotonic()
+    answered = ask(server, load, seconds, core)()
+    elapsed = time.monotonic() - begun
+    used, after = server.cpu() - cpu, Machine.now()
+    generator = children_cpu() - children
+    busy = after.busy - machine.busy - used - generator + after.stolen - machine.stolen
+    server.after(answered.requests)
+    return Sample(
+        rate=answered.requests / answered.seconds,
+        p50_ms=answered.p50_ms,
+        p99_ms=answered.p99_ms,
+        cpu_us=used / max(1, answered.requests) * 1e6,
+        errors=answered.errors,
+        generator=generator / elapsed,
+        foreign=max(0.0, busy) / elapsed,
+    )
+
+
+def ask(server: Server, load: Load, seconds: int, core: int) -> Callable[[], Answered]:
+    """Return what puts the load on."""
+    if load.way == "steady":
+        return lambda: open_loop(
+            server.port, server.paths, core=core, rate=load.level, seconds=seconds
+        )
+    return lambda: closed_loop(
+        server.port,
+        server.paths,
+        core=core,
+        connections=load.level,
+        keep_alive=load.way == "keep-alive",
+        seconds=seconds,
+    )
+
+
+def flat(samples: Recorded) -> list[dict[str, object]]:
+    """Return every sample with its load and its server, in a form for JSON."""
+    return [
+        {"load": load, "server": key, "round": number, "sample": sample}
+        for load, by_server in samples.items()
+        for key, runs in by_server.items()
+        for number, sample in enumerate(runs, 1)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
