@@ -4,7 +4,7 @@
     all        = one *(["AND"] one)
     one        = "NOT" one / "(" expression ")" / word / quoted / ">" number / "<" number
 
-Promise: an expression gives a tree of bounded size, or BadFilter with what is wrong and where. The
+Promise: an expression gives a tree of bounded size, or BadFilter with what is wrong. The
 operators are written in capitals; `and` is a word like any other.
 """
 
@@ -136,7 +136,7 @@ def _tokens(field: str, expression: str) -> Iterator[Token]:
     while position < len(text):
         found = TOKEN.match(text, position)
         if found is None:
-            raise BadFilter(f"`{field}`: the quote at character {position + 1} isn't closed")
+            raise BadFilter(f"`{field}`: a quote isn't closed")
         position = found.end()
         match found.lastgroup:
             case "quoted":
