@@ -80,7 +80,7 @@ async def _show(
         # Asked first: what comes in while the past is being read is in both, and shown once.
         position = await client.position()
         if wanted.domain is None:
-            past, position = await client.after(max(0, position - limit), limit)
+            past = await client.latest(limit)
         else:
             past = await client.newest(wanted.domain, wanted.filters, limit)
         shown = set()

@@ -1,7 +1,8 @@
 """A person at the `tracker` command, in a folder of their own."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tracker(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tracker:
+def own_process() -> Iterator[None]:
+    """Undo what a command does to the process that is its own."""
+    handlers = logging.root.handlers[:]
+    mask = os.umask(0o077)
+    os.umask(mask)
+    yield
+    os.umask(mask)
+    logging.root.handlers[:] = handlers
+
+
+@pytest.fixture
+def tracker(folder: Path, own_process: None, capsys: pytest.CaptureFixture[str]) -> Tracker:
     """Run a command line in this process, exactly as the installed command does."""
 
     def run(*arguments: str) -> Said:
