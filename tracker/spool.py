@@ -119,6 +119,11 @@ class Spool:
         if not done:
             raise SpoolUnavailable("the disk is slow or can't be written")
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether everything that was taken is on disk."""
+        return not self._waiting
+
     async def close(self, within: float) -> None:
         """Write what waits, for at most `within` seconds; what is left then is counted as lost."""
         try:

@@ -73,7 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._book: Book = app_state["book"]
-        self._head = 0
+        self._head = 0  # bytes of headers of the request that is being read
+        self._unasked = 0  # bytes since a request was last understood
+        self._in_body = False
         self.seen = self._book.now
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,15 +89,43 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Refuse a head that doesn't end (RFC 6585 §5), and what follows an answer without end."""
+        """Refuse a head that doesn't end (RFC 6585 §5), drop a body that nobody waits for."""
         self.seen = self._book.now
-        self._head = self._head + len(data) if self.idle() else 0
-        if self._head > MAX_HEAD:
-            self._refuse()
-            return
+        self._unasked += len(data)
         super().data_received(data)
-        if not self.idle():
-            self._head = 0
+        if self._unasked > MAX_HEAD and self.idle():
+            self.send_400_response("")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header; raise, which llhttp takes for a bad request, where they are too long."""
+        self._head += len(name) + len(value)
+        if self._head > MAX_HEAD:
+            raise ValueError("the head of the request is too long")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._head = self._unasked = 0
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong with a request, and close."""
+        if self.transport.is_closing():
+            return
+        if max(self._head, self._unasked) <= MAX_HEAD:
+            super().send_400_response(msg)
+            return
+        if not self._in_body:
+            date = self._book.lines(self.server_state.default_headers)
+            end = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[431] + date + end)
+        self.transport.close()
 
     def idle(self) -> bool:
         """Tell whether no request is being answered."""
@@ -103,10 +133,4 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def drop(self) -> None:
         """Close the connection without a word."""
-        self.transport.close()
-
-    def _refuse(self) -> None:
-        date = self._book.lines(self.server_state.default_headers)
-        end = b"content-length: 0\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[431] + date + end)
         self.transport.close()

@@ -47,6 +47,7 @@ class Front(asyncio.Protocol):
         "_early",
         "_edge",
         "_headers",
+        "_keep_alive",
         "_parser",
         "_state",
         "_transport",
@@ -112,8 +113,9 @@ class Front(asyncio.Protocol):
         self._headers.append((name.lower(), value))
 
     def on_message_complete(self) -> None:
-        """Count the requests in what was read."""
+        """Count a request, and ask llhttp while it still knows whether this was the last."""
         self._complete += 1
+        self._keep_alive = self._parser.should_keep_alive()
 
     # What uvicorn and the sweep call.
 
@@ -147,7 +149,7 @@ class Front(asyncio.Protocol):
         parser = self._parser
         try:
             parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
         headers = self._headers
         names = dict(headers)
@@ -163,7 +165,7 @@ class Front(asyncio.Protocol):
         if good is None:
             return False
         self._answer, record = good
-        if not parser.should_keep_alive():
+        if not self._keep_alive:
             self._closing = True
         self._edge.spool.add(record, self._respond)
         return True
