@@ -16,15 +16,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Protocol
 
+from rewriter.labels import codec
+from rewriter.notices import LeftAlone
 from rewriter.splice import Edit
-
-
-class UnknownText(Exception):
-    """The bytes can't be read with offsets in that charset; the message says why."""
-
-
-class Unplaceable(Exception):
-    """An edit begins or ends where the charset is in a state that can't take it."""
 
 
 class View(Protocol):
@@ -39,10 +33,10 @@ class View(Protocol):
         """The charset of `text`; an unknown label as it came."""
 
     def edits(self, edits: Sequence[Edit]) -> list[Edit]:
-        """Turn sorted edits of `text` into edits of the part's bytes. Raises Unplaceable."""
+        """Turn sorted edits of `text` into edits of the part's bytes. Raises LeftAlone."""
 
     def encoded(self, text: str) -> bytes:
-        """Give text as bytes of this view. Raises UnicodeEncodeError."""
+        """Give text as bytes of this view, `?` for what the charset hasn't got."""
 
 
 # Encoding Standard §4.2 leaves these out or replaces them: `<` may be anything there.
@@ -54,15 +48,15 @@ ASCII = bytes(range(0x20, 0x7F))
 
 
 def view(data: bytes, label: str) -> View:
-    """See bytes through the charset that their part claims. Raises UnknownText."""
+    """See bytes through the charset that their part claims. Raises LeftAlone."""
     if STATEFUL.fullmatch(label):
-        raise UnknownText(label)
+        raise LeftAlone("charset", label)
     if wide := _wide_codec(data, label):
         return WideView(data, wide)
     if JAPANESE.fullmatch(label) or (b"\x1b$" in data and not _names_another(label)):
         return JapaneseView(data)
     if not _holds_ascii(label):
-        raise UnknownText(label)
+        raise LeftAlone("charset", label)
     return PlainView(data, label)
 
 
@@ -78,11 +72,8 @@ class PlainView:
         return list(edits)
 
     def encoded(self, text: str) -> bytes:
-        """Give text in the charset; one that is unknown takes ASCII only."""
-        try:
-            return text.encode(self.charset or "us-ascii")
-        except LookupError:
-            return text.encode("ascii")
+        """Give text in the charset; one that is unknown takes ASCII."""
+        return text.encode(codec(self.charset) or "ascii", "replace")
 
 
 class WideView:
@@ -94,9 +85,9 @@ class WideView:
         try:
             text = data.decode(codec, "surrogatepass")
         except UnicodeDecodeError as error:
-            raise UnknownText(f"{codec}: {error.reason}") from error
+            raise LeftAlone("charset", f"{codec}: {error.reason}") from error
         if text.encode(codec, "surrogatepass") != data:
-            raise UnknownText(f"{codec}: does not come back the same")
+            raise LeftAlone("charset", f"{codec}: does not come back the same")
         self.text = text.encode("utf-8", "surrogatepass")
         self._codec = codec
 
@@ -149,21 +140,20 @@ class JapaneseView:
         return mapped
 
     def encoded(self, text: str) -> bytes:
-        """Give text in UTF-8 if ISO-2022-JP has it all."""
-        text.encode("iso2022_jp")
-        return text.encode()
+        """Give text in UTF-8, as far as ISO-2022-JP has it."""
+        return text.encode("iso2022_jp", "replace").decode("iso2022_jp").encode()
 
     def _first_place(self, at: int) -> int:
         """Find the earliest raw offset that stands for a place in the view."""
         index = bisect_left(self._ends, at)
         if index == len(self._starts) or self._starts[index] > at:
-            raise Unplaceable
+            raise LeftAlone("unplaceable")
         return self._raw[index] + at - self._starts[index]
 
     def _last_place(self, at: int) -> int:
         index = bisect_right(self._starts, at) - 1
         if index < 0 or self._ends[index] < at:
-            raise Unplaceable
+            raise LeftAlone("unplaceable")
         return self._raw[index] + at - self._starts[index]
 
 
@@ -204,14 +194,14 @@ def _run_text(data: bytes, run: _Run) -> bytes:
 
 def _wide_codec(data: bytes, label: str) -> str | None:
     """Name the codec of wide text: by its byte order mark, its label, or where its zeros stand."""
-    for mark, codec in (
+    for mark, wide in (
         (codecs.BOM_UTF32_LE, "utf-32-le"),
         (codecs.BOM_UTF32_BE, "utf-32-be"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
     ):
         if data.startswith(mark):
-            return codec
+            return wide
     # A part that claims UTF-16 and holds no zero byte is ASCII with a wrong label.
     match = WIDE.fullmatch(label)
     if not match or b"\0" not in data:

@@ -1,10 +1,11 @@
 """Whose mail it is: message id, recipient, sending domain and date, read from the headers.
 
-In: the headers of a message. Out: what they say, each empty where they don't say it plainly. What
-the caller knows goes before what the headers say.
+In: the headers of a message. Out: a `Letterhead`, each field empty where the headers don't say it
+plainly. What the caller knows goes before what they say.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -22,20 +23,46 @@ DATE: Final = re.compile(
 MONTHS: Final = (b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split()
 
 
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Whose mail a message is. `sent_at` is in Unix seconds; what isn't known is empty or 0."""
+
+    message_id: str = ""
+    recipient: str = ""
+    sending_domain: str = ""
+    sent_at: int = 0
+
+    def over(self, other: "Letterhead") -> "Letterhead":
+        """Fill in from another what isn't known."""
+        return Letterhead(
+            self.message_id or other.message_id,
+            self.recipient or other.recipient,
+            self.sending_domain or other.sending_domain,
+            self.sent_at or other.sent_at,
+        )
+
+
+def read_letterhead(headers: Headers) -> Letterhead:
+    """Read whose mail it is."""
+    return Letterhead(
+        _message_id(headers), _recipient(headers), _sending_domain(headers), _sent_at(headers)
+    )
+
+
 def addresses(value: bytes) -> list[str]:
     """Find the addresses in a header such as To, without their display names."""
     plain = QUOTED_NAME.sub(b"", COMMENT.sub(b"", value))
     return [match[1].decode("utf-8", "replace") for match in ADDRESS.finditer(plain)]
 
 
-def message_id(headers: Headers) -> str:
-    """Return the Message-ID without its brackets, as Mailgun gives it."""
+def _message_id(headers: Headers) -> str:
+    # Without its brackets, as Mailgun's events have it.
     value = headers.get(b"message-id") or b""
     match = MESSAGE_ID.search(value)
     return (match[1] if match else value).decode("utf-8", "replace")
 
 
-def recipient(headers: Headers) -> str:
+def _recipient(headers: Headers) -> str:
     """Return the one recipient; nothing where there are several, since all read the same links."""
     for name in (b"x-original-to", b"to"):
         found = {
@@ -46,7 +73,7 @@ def recipient(headers: Headers) -> str:
     return ""
 
 
-def sending_domain(headers: Headers) -> str:
+def _sending_domain(headers: Headers) -> str:
     """Return the domain of the first From address in its canonical form."""
     found = addresses(headers.get(b"from") or b"")
     try:
@@ -55,7 +82,7 @@ def sending_domain(headers: Headers) -> str:
         return ""
 
 
-def sent_at(headers: Headers) -> int:
+def _sent_at(headers: Headers) -> int:
     """Return the Date in Unix seconds, 0 where there is none that can be read."""
     match = DATE.search(headers.get(b"date") or b"")
     if match is None or match[2] not in MONTHS:

@@ -14,17 +14,17 @@ Code = Literal[
     "calendar",
     "charset",
     "clipping",
-    "content-md5",
     "control",
     "damaged",
     "dkim",
+    "dkim-refused",
     "embedded",
     "encoding",
     "encrypted",
-    "footer",
     "no-recipient",
     "no-sender",
     "signed",
+    "stale",
     "unplaceable",
 ]
 
@@ -34,23 +34,44 @@ SENTENCES: Final[dict[str, str]] = {
     "calendar": "left alone: it is a calendar entry",
     "charset": "left alone: its charset can't be edited byte for byte",
     "clipping": "Gmail shows only the first 102 KB of the HTML",
-    "content-md5": "its Content-MD5 no longer holds",
     "control": "a control header was not understood and was removed",
     "damaged": "left alone: its transfer encoding is damaged",
     "dkim": "a DKIM signature was there already and no longer verifies",
+    "dkim-refused": "left alone: it has a DKIM signature, and your settings refuse to break it",
     "embedded": "left alone: it is another message inside this one",
     "encoding": "left alone: its transfer encoding is unknown",
     "encrypted": "left alone: it is encrypted",
-    "footer": "no footer: its text can't be written in the charset of the part",
     "no-recipient": "no recipient is known, so events will not say whose they are",
     "no-sender": "no sending domain is known, so events will belong to none",
     "signed": "left alone: it is signed, and would no longer verify",
-    "unplaceable": "an edit was left out: it has no place in the part's charset",
+    "stale": "a header that describes the body as it was no longer holds",
+    "unplaceable": "left alone: an edit has no place in its charset",
 }
 
-LEFT_ALONE: Final[frozenset[str]] = frozenset(
-    code for code, sentence in SENTENCES.items() if sentence.startswith("left alone")
+FAILURES: Final = frozenset(
+    {
+        "ambiguous",
+        "charset",
+        "control",
+        "damaged",
+        "dkim-refused",
+        "encoding",
+        "encrypted",
+        "signed",
+        "too-long",
+        "unplaceable",
+    }
 )
+"""What `--strict` takes for a failure: something that should have been rewritten wasn't."""
+
+
+class LeftAlone(Exception):
+    """A part can't be edited byte for byte; `code` and `detail` are those of its notice."""
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code: Code = code
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

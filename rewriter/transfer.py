@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from rewriter.notices import LeftAlone
 from rewriter.quoted_printable import QuotedPrintable
 from rewriter.splice import Edit, splice
 
@@ -19,14 +20,6 @@ LONG_LINE = re.compile(rb"(?m)^[^\n]{998}(?!\r?$)[^\n]")
 
 UNENCODED = (b"7bit", b"8bit", b"binary", b"", b"7-bit", b"8-bit")
 BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+={0,2}\s*+")
-
-
-class UnknownEncoding(Exception):
-    """The transfer encoding is none that RFC 2045 knows."""
-
-
-class DamagedEncoding(Exception):
-    """The body isn't what its transfer encoding says."""
 
 
 class NeedsEncoding(Exception):
@@ -47,14 +40,14 @@ class Body(Protocol):
 
 
 def decode(raw: bytes, encoding: bytes, eol: bytes) -> Body:
-    """Open a raw body. Raises UnknownEncoding, DamagedEncoding."""
+    """Open a raw body. Raises LeftAlone."""
     if encoding in UNENCODED:
         return Unencoded(raw, encoding)
     if encoding == b"quoted-printable":
         return QuotedPrintable(raw, eol)
     if encoding == b"base64":
         return Base64(raw, eol)
-    raise UnknownEncoding(encoding.decode("latin-1"))
+    raise LeftAlone("encoding", encoding.decode("latin-1"))
 
 
 class Unencoded:
@@ -79,11 +72,11 @@ class Base64:
 
     def __init__(self, raw: bytes, eol: bytes) -> None:
         if not BASE64.fullmatch(raw):
-            raise DamagedEncoding("other characters stand among the base64")
+            raise LeftAlone("damaged", "other characters stand among the base64")
         try:
             self.text = binascii.a2b_base64(raw)
         except binascii.Error as error:
-            raise DamagedEncoding(str(error)) from error
+            raise LeftAlone("damaged", str(error)) from error
         content = raw.strip()
         at = raw.find(content)
         self._lead, self._trail = raw[:at], raw[at + len(content) :]

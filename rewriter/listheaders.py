@@ -1,0 +1,60 @@
+"""Header fields that change: unsubscribe links, control headers, signatures (RFC 2369, RFC 8058).
+
+In: a message's headers and what is to become of them. Out: edits and slots at offsets of the
+message. Promise: a List-Unsubscribe of the sender's own stays, and none of ours is ever a click
+redirect, since a one-click POST follows none.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from rewriter.headers import Field, Headers
+from rewriter.links import Policy
+from rewriter.plan import Slot
+from rewriter.splice import Edit
+from rewriter.text import unsubscribes
+from rewriter.tokens import UNSUBSCRIBE
+from rewriter.unsubscribe import unsubscribe_link
+
+LIST_UNSUBSCRIBE: Final = b"list-unsubscribe"
+LIST_UNSUBSCRIBE_POST: Final = b"list-unsubscribe-post"
+# RFC 8058 §3.1.
+ONE_CLICK: Final = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+SIGNATURES: Final = (b"dkim-signature", b"domainkey-signature", b"x-google-dkim-signature")
+
+Change = Edit | Slot
+
+
+def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) -> Iterator[Slot]:
+    """Give a slot for each unsubscribe placeholder in the fields that stay."""
+    for field in headers.fields:
+        if field in removed:
+            continue
+        for slot in unsubscribes(headers.data[field.start : field.end], policy):
+            yield replace(slot, start=slot.start + field.start, end=slot.end + field.start)
+
+
+def removed(fields: Iterable[Field]) -> Iterator[Edit]:
+    """Give the edits that take fields out."""
+    for field in fields:
+        yield Edit(field.start, field.end, b"")
+
+
+def list_unsubscribe(headers: Headers, policy: Policy, eol: bytes) -> list[Change]:
+    """Add the two fields of one-click unsubscribing where the sender set none."""
+    at = headers.fields[-1].end if headers.fields else headers.body
+    own = headers.all(LIST_UNSUBSCRIBE)
+    if own:
+        ours = any(
+            any(unsubscribes(headers.data[field.start : field.end], policy)) for field in own
+        )
+        if not ours or headers.all(LIST_UNSUBSCRIBE_POST):
+            return []
+        return [Edit(at, at, ONE_CLICK + eol)]
+    frame = policy.tokens.seal_link(unsubscribe_link())
+    before = b"List-Unsubscribe: <" + policy.url(UNSUBSCRIBE)
+    after = b">" + eol
+    if not headers.all(LIST_UNSUBSCRIBE_POST):
+        after += ONE_CLICK + eol
+    return [Slot(at, at, before, UNSUBSCRIBE, frame, after)]

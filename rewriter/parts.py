@@ -1,0 +1,153 @@
+"""One part of a message: what may change in it, and its bytes once it has.
+
+In: a leaf of the structure and the sender's policy. Out: a `PlannedPart` or the reason why the part
+is left alone; then, for each recipient, the replacements of its bytes. The way in is through the
+transfer encoding, then the charset; edits go back the same way.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from rewriter.charsets import View, view
+from rewriter.headers import Headers
+from rewriter.links import Policy
+from rewriter.notices import LeftAlone, Notice
+from rewriter.page import plan_page
+from rewriter.plan import Mint, Plan
+from rewriter.quoted_printable import encode
+from rewriter.splice import Edit
+from rewriter.structure import Part
+from rewriter.text import plan_text
+from rewriter.transfer import Body, NeedsEncoding, decode
+
+HTML: Final = b"text/html"
+AMP: Final = b"text/x-amp-html"
+TEXT: Final = b"text/plain"
+
+# Gmail shows 102 KB of a message's HTML and hides the rest behind a link, the pixel with it.
+CLIPPED_BEYOND: Final = 100 * 1024
+# RFC 1864, and the mbox variants that count: both describe the body as it was.
+STALE: Final = (b"content-md5", b"content-length")
+# Inline PGP (RFC 9580 §7): a signature over the text itself, or nothing to read.
+PGP: Final = b"-----BEGIN PGP "
+ENCODED: Final = b"Content-Transfer-Encoding: quoted-printable"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Bytes of the message, data[start:end], and the pieces that take their place."""
+
+    start: int
+    end: int
+    pieces: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """A part that may change: how to read it, and what to do with it. `eol` is its line end."""
+
+    part: Part
+    body: Body
+    view: View
+    plan: Plan
+    eol: bytes
+
+    @property
+    def html(self) -> bool:
+        """Whether the part is a page."""
+        return self.part.media.name == HTML
+
+    @property
+    def notices(self) -> Iterator[Notice]:
+        """What the plan has to say, whoever the recipient is."""
+        for caution in self.plan.cautions:
+            yield Notice(caution.code, self.part.path, caution.detail)
+
+    def render(self, mint: Mint) -> tuple[list[Replacement], list[Notice]]:
+        """Give what changes in the message's bytes for one recipient, and what to warn of.
+
+        Raises FrameTooLarge.
+        """
+        path = self.part.path
+        edits = [_with_line_ends(edit, self.eol) for edit in self.plan.edits(mint)]
+        if not edits:
+            return [], []
+        try:
+            mapped = self.view.edits(edits)
+        except LeftAlone as reason:
+            return [], [Notice(reason.code, path, reason.detail)]
+        notices = [
+            Notice("stale", path, name.decode())
+            for name in STALE
+            if self.part.headers.get(name) is not None
+        ]
+        size = len(self.view.text) + sum(len(edit.new) - edit.end + edit.start for edit in edits)
+        if self.html and size > CLIPPED_BEYOND:
+            notices.append(Notice("clipping", path, f"it has {size // 1024} KB"))
+        return self._replacements(mapped), notices
+
+    def _replacements(self, edits: Sequence[Edit]) -> list[Replacement]:
+        part = self.part
+        try:
+            return [Replacement(part.body, part.end, self.body.splice(edits))]
+        except NeedsEncoding as error:
+            encoded = Replacement(part.body, part.end, (encode(error.text, self.eol),))
+            return [_header_of_encoding(part.headers, part.start, self.eol), encoded]
+
+
+def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> PlannedPart | None:
+    """Plan one part; None where nothing is asked for. `first` is for the first of its type.
+
+    Raises LeftAlone.
+    """
+    config = policy.config
+    name = part.media.name
+    wanted = {HTML: True, AMP: config.amp, TEXT: config.text_links}.get(name, False)
+    if not wanted and (name != TEXT or part.attached):
+        return None
+    if part.attached:
+        raise LeftAlone("attachment")
+    raw = part.headers.data[part.body : part.end]
+    eol = line_end(raw) or eol
+    body = decode(raw, part.encoding, eol)
+    seen = view(body.text, part.media.charset)
+    if name == TEXT:
+        plan = _text_plan(part, seen, policy, first=first)
+    else:
+        plan = plan_page(seen.text, policy, charset=seen.charset, first=first and name == HTML)
+    return PlannedPart(part, body, seen, plan, eol)
+
+
+def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool) -> Plan:
+    if PGP in seen.text:
+        raise LeftAlone("signed", "PGP")
+    return plan_text(
+        seen.text,
+        policy,
+        charset=seen.charset,
+        delsp=part.media.parameters.get(b"delsp", b"").lower() == b"yes",
+        footer=seen.encoded(policy.config.unsubscribe_text) if first else b"",
+    )
+
+
+def _with_line_ends(edit: Edit, eol: bytes) -> Edit:
+    if b"\n" not in edit.new:
+        return edit
+    return replace(edit, new=edit.new.replace(b"\r\n", b"\n").replace(b"\n", eol))
+
+
+def line_end(data: bytes) -> bytes:
+    """Return the line end that the data has first, or nothing."""
+    at = data.find(b"\n")
+    if at < 0:
+        return b""
+    return b"\r\n" if data[at - 1 : at] == b"\r" and at else b"\n"
+
+
+def _header_of_encoding(headers: Headers, start: int, eol: bytes) -> Replacement:
+    """Say in the part's headers that its body is quoted-printable now."""
+    for field in headers.all(b"content-transfer-encoding"):
+        return Replacement(field.start, field.end, (ENCODED, eol))
+    at = headers.fields[-1].end if headers.fields else start
+    return Replacement(at, at, (ENCODED, eol))
