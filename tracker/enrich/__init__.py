@@ -1,0 +1,156 @@
+"""Enrich and judge: from a hit and the context of its token to the event that the world sees.
+
+In: a `Hit`, its `Context` and `Link`, the other hits of its message. Out: an `Event`, or None where
+nothing may be recorded. Pure, but for what `Knowledge` looks up in files that were opened before.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from rewriter.tokens import Context, Link
+from tracker.enrich.client import Client, Clients
+from tracker.enrich.networks import Network, Networks, parse_address
+from tracker.enrich.place import UNKNOWN, PlaceError, Places
+from tracker.enrich.privacy import kept, network_of, pseudonym
+from tracker.enrich.tables import RulesError, load_agents, load_networks
+from tracker.enrich.verdict import Judgement, judged_again, message_of, verdict
+from tracker.event import (
+    ClientInfo,
+    Domain,
+    Event,
+    Geolocation,
+    Kind,
+    LinkInfo,
+    Message,
+    Verdict,
+)
+from tracker.hit import Hit
+
+__all__ = [
+    "Knowledge",
+    "PlaceError",
+    "RulesError",
+    "enrich",
+    "judged_again",
+    "message_of",
+    "pseudonym",
+    "revised",
+]
+
+EVENTS: Final[dict[str, Kind]] = {"o": "opened", "c": "clicked", "u": "unsubscribed"}
+
+# Mail Privacy Protection says only "Mozilla/5.0"; its network tells that it is Apple's mail app.
+APPLE_MAIL: Final = Client("email client", name="Apple Mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known beforehand: agents, networks, places, and the key that makes pseudonyms."""
+
+    clients: Clients
+    networks: Networks
+    places: Places
+    pseudonym_key: bytes
+
+    @classmethod
+    def load(
+        cls, *, pseudonym_key: bytes, databases: Sequence[Path] = (), rules: Path | None = None
+    ) -> "Knowledge":
+        """Open the databases and the rule tables; a table in the `rules` folder replaces ours.
+
+        Raises PlaceError and RulesError.
+        """
+        return cls(
+            Clients(load_agents(rules)),
+            Networks(load_networks(rules)),
+            Places(databases),
+            pseudonym_key,
+        )
+
+
+def enrich(
+    hit: Hit,
+    context: Context,
+    link: Link,
+    knowledge: Knowledge,
+    others: Sequence[Hit] = (),
+    *,
+    revision: int = 0,
+) -> Event | None:
+    """Return the event that a hit is, as the message's privacy mode allows it to be told.
+
+    `others` are the other hits of the message (`message_of`) within a few seconds: enough to see a
+    burst. None is returned where privacy is "off", and for an unsubscription that was not posted: a
+    scanner's HEAD must not unsubscribe anybody. Raises PlaceError if a database is damaged.
+    """
+    if hit.kind == "u" and hit.method != "POST":
+        return None
+    # In every mode but full, places too are looked up by what is kept of the address.
+    address = parse_address(hit.address)
+    network = knowledge.networks.find(address, knowledge.places.asn(address))
+    client = knowledge.clients.of(hit.user_agent)
+    judgement = verdict(
+        hit, others, client=client, network=network, link=link, sent_at=context.sent_at
+    )
+    ip = hit.address if context.privacy == "full" else network_of(hit.address)
+    event = Event(
+        event=EVENTS[hit.kind],
+        id=urlsafe_b64encode(hit.id).rstrip(b"=").decode(),
+        timestamp=hit.at / 1_000_000,
+        domain=Domain(name=context.sending_domain),
+        recipient=context.recipient,
+        recipient_domain=context.recipient.rpartition("@")[2].lower(),
+        tags=list(context.tags),
+        user_variables=dict(context.variables),
+        ip=ip,
+        geolocation=_place(knowledge.places, ip, network, judgement),
+        client_info=_client_info(hit, client, judgement),
+        message=Message(headers={"message-id": context.message_id.strip("<>")}),
+        url=link.destination if hit.kind == "c" else UNSET,
+        link=_link_info(link) if hit.kind == "c" else UNSET,
+        verdict=Verdict(kind=judgement.kind, reasons=list(judgement.reasons)),
+        revision=revision,
+    )
+    return kept(event, context.privacy, knowledge.pseudonym_key)
+
+
+def revised(before: Event, after: Event) -> Event | None:
+    """Return the event as it has to be sent again, or None where the new verdict is the old one."""
+    same = before.verdict.kind == after.verdict.kind
+    if same and before.client_info.bot == after.client_info.bot:
+        return None
+    return replace(after, revision=before.revision + 1)
+
+
+def _place(places: Places, ip: str, network: Network | None, judgement: Judgement) -> Geolocation:
+    """Return where the reader is; a proxy stands elsewhere, Apple's in the same country."""
+    if network is not None and network.means == "apple-egress":
+        return Geolocation(country=places.place(parse_address(ip)).country)
+    if judgement.kind == "proxy":
+        return UNKNOWN
+    return places.place(parse_address(ip))
+
+
+def _client_info(hit: Hit, client: Client, judgement: Judgement) -> ClientInfo:
+    shown = APPLE_MAIL if judgement.bot == "apple" else client
+    return ClientInfo(
+        client_type=shown.type,
+        client_os=shown.os,
+        device_type=shown.device,
+        client_name=shown.name,
+        user_agent=hit.user_agent,
+        bot=judgement.bot,
+        accept_language=hit.headers.get("accept-language", ""),
+    )
+
+
+def _link_info(link: Link) -> LinkInfo:
+    return LinkInfo(
+        position=link.position, name=link.name, category=link.category, tags=dict(link.tags)
+    )

@@ -1,0 +1,210 @@
+"""Client-info: what a User-Agent says of itself, in Mailgun's vocabulary.
+
+In: the header as it came, which may say anything. Out: a `Client`; what is not known is "unknown".
+The ordered table of agents speaks first, then the list of crawlers, then the `user-agents` library.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import ua_parser
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from ua_parser.core import Matcher
+from ua_parser.matchers import UserAgentMatcher
+from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_operating_system
+
+from tracker.enrich.tables import AgentRule, Agents, ClientType, Device, Role
+
+CACHED: Final = 20_000  # agents; a few hundred bytes each
+
+TYPES: Final[dict[Role, ClientType]] = {
+    "mail": "email client",
+    "proxy": "email client",
+    "prefetch": "robot",
+    "probe": "robot",
+    "robot": "robot",
+    "embedded": "library",
+    "library": "library",
+}
+# What the crawler list's tags are in Mailgun's words; the others are robots.
+CRAWLER_TYPES: Final[dict[str, ClientType]] = {
+    "http-library": "library",
+    "feed-reader": "feed reader",
+}
+
+# The parser's words, where the field has others. Mailgun names no Linux distribution.
+OS_NAMES: Final = {
+    "Other": "unknown",
+    "Mac OS X": "OS X",
+    "macOS": "OS X",
+    "iPadOS": "iOS",
+    "ATV OS X": "tvOS",
+    "ChromeOS": "Chrome OS",
+    "BlackBerry OS": "BlackBerry",
+    "BlackBerry Tablet OS": "BlackBerry",
+} | dict.fromkeys(
+    (
+        "Arch Linux",
+        "CentOS",
+        "Debian",
+        "Fedora",
+        "Gentoo",
+        "Kubuntu",
+        "Linux Mint",
+        "Mageia",
+        "Mandriva",
+        "Mint",
+        "PCLinuxOS",
+        "Puppy",
+        "Red Hat",
+        "SUSE",
+        "Slackware",
+        "Ubuntu",
+        "VectorLinux",
+    ),
+    "Linux",
+)
+# One product, one name, whatever engine it uses on a phone.
+CLIENT_NAMES: Final = {
+    "Other": "unknown",
+    "Chrome Mobile iOS": "Chrome Mobile",
+    "Chrome Mobile WebView": "Chrome Mobile",
+    "Mobile Safari UI/WKWebView": "Mobile Safari",
+    "Firefox iOS": "Firefox Mobile",
+}
+DESKTOP_SYSTEMS: Final = frozenset(
+    ("Windows", "OS X", "Linux", "Chrome OS", "FreeBSD", "OpenBSD", "NetBSD", "Solaris")
+)
+
+
+# Agents that the parser names but that show no pages.
+PLAYERS: Final = frozenset(
+    (
+        "Amarok",
+        "AppleCoreMedia",
+        "CFNetwork",
+        "QuickTime",
+        "Stagefright",
+        "VLC",
+        "WMPlayer",
+        "iTunes",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What an agent is. `role` says what the rules know of it; `bot` is Mailgun's word for it."""
+
+    type: ClientType = "unknown"
+    os: str = "unknown"
+    device: Device = "unknown"
+    name: str = "unknown"
+    role: Role | None = None
+    bot: str = ""
+
+
+class Clients:
+    """Knows agents by their User-Agent; the same agent is read once."""
+
+    def __init__(self, table: Agents) -> None:
+        self._rules = (*table.agents, *_crawlers(frozenset(table.crawlers_except)))
+        # ua-parser matches a thousand patterns in one pass and answers with the number of the row.
+        rows: list[Matcher[ua_parser.UserAgent]] = [
+            UserAgentMatcher(rule.match, str(row)) for row, rule in enumerate(self._rules)
+        ]
+        self._find = ua_parser.BestAvailableResolver((rows, [], []))
+        self._cached = lru_cache(CACHED)(self._read)
+
+    def of(self, agent: str) -> Client:
+        """Return what a User-Agent says of itself."""
+        return self._cached(agent)
+
+    def _read(self, agent: str) -> Client:
+        if not agent.strip():
+            return Client()
+        parsed = Parsed(agent)
+        found = self._find(agent, ua_parser.Domain.USER_AGENT).user_agent
+        return _generic(parsed) if found is None else _named(self._rules[int(found.family)], parsed)
+
+
+class Parsed(UserAgent):  # type: ignore[misc]
+    """What the library makes of an agent. Its own constructor parses the slow way, in 1 ms."""
+
+    def __init__(self, agent: str) -> None:
+        result = ua_parser.parse(agent).with_defaults()
+        browser, system, device = result.user_agent, result.os, result.device
+        self.ua_string = agent
+        self.browser = parse_browser(browser.family, browser.major, browser.minor, browser.patch)
+        self.os = parse_operating_system(system.family, system.major, system.minor, system.patch)
+        self.device = parse_device(device.family, device.brand, device.model)
+
+    @property
+    def name(self) -> str:
+        """The client's name in Mailgun's words."""
+        family: str = self.browser.family
+        return CLIENT_NAMES.get(family, family)
+
+    @property
+    def system(self) -> str:
+        """The operating system's name in Mailgun's words."""
+        family: str = self.os.family
+        return OS_NAMES.get(family, family)
+
+    @property
+    def kind_of_device(self) -> Device:
+        """The device in Mailgun's words."""
+        if self.os.family == "Android":
+            # A tablet's browser leaves out "Mobile"; of an app's own agent that says nothing.
+            browses = "AppleWebKit" in self.ua_string and "Mobile" not in self.ua_string
+            return "tablet" if browses or "Tablet" in self.ua_string else "mobile"
+        if self.is_tablet:
+            return "tablet"
+        if self.is_mobile or self.system == "iOS":
+            return "mobile"
+        if self.is_pc or self.system in DESKTOP_SYSTEMS:
+            return "desktop"
+        return "unknown" if self.system == "unknown" else "other"
+
+
+def _generic(parsed: Parsed) -> Client:
+    """Return the client as the library alone knows it."""
+    known = Client("unknown", parsed.system, parsed.kind_of_device, parsed.name)
+    if parsed.is_bot:
+        return replace(known, type="robot", role="robot")
+    if known.name == "unknown" or known.name in PLAYERS:
+        return known if known.os == "unknown" else replace(known, type="other")
+    if parsed.is_email_client:
+        return replace(known, type="email client", role="mail")
+    on_the_move = known.device in ("mobile", "tablet")
+    return replace(known, type="mobile browser" if on_the_move else "browser")
+
+
+def _named(rule: AgentRule, parsed: Parsed) -> Client:
+    """Return the client that a rule names; its system and device are for agents that tell none."""
+    kind = rule.type or TYPES[rule.role]
+    if rule.role in ("proxy", "prefetch"):
+        # The system and device it pretends to have are no reader's.
+        return Client(kind, name=rule.name, role=rule.role, bot=rule.bot)
+    system, device = parsed.system, parsed.kind_of_device
+    return Client(
+        type=kind,
+        os=rule.os if rule.os and system == "unknown" else system,
+        device=rule.device if device == "unknown" else device,
+        name=rule.name or parsed.name,
+        role=rule.role,
+        bot=rule.bot,
+    )
+
+
+def _crawlers(excepted: frozenset[str]) -> Iterator[AgentRule]:
+    """Read the crawler list as agent rules; it has no names, so the parser gives them."""
+    for crawler in CRAWLER_USER_AGENTS_DATA:
+        if crawler["pattern"] in excepted:
+            continue
+        tag = next((tag for tag in crawler.get("tags", ()) if tag in CRAWLER_TYPES), "")
+        kind = CRAWLER_TYPES.get(tag)
+        role: Role = "library" if kind == "library" else "robot"
+        yield AgentRule(match=crawler["pattern"], name="", role=role, type=kind)

@@ -1,0 +1,60 @@
+"""Networks: whose an address is, where the rule tables know it.
+
+In: an address as text, and its AS number where a database told it. Out: the network, with the block
+or the number that says so. An address belongs to the longest block that holds it.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from tracker.enrich.tables import Address, Meaning, NetworkTable
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that means something; `evidence` is the block or AS number the address is in."""
+
+    name: str
+    means: Meaning
+    evidence: str
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address, IPv4 where IPv6 merely wraps it (RFC 4291 §2.5.5.2); None for none."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+class Networks:
+    """Finds networks by longest match: one dictionary for each version and prefix length."""
+
+    def __init__(self, table: NetworkTable) -> None:
+        self._blocks: dict[tuple[int, int], dict[int, Network]] = {}
+        self._asns: dict[int, Network] = {}
+        for rule in table.networks:
+            for number in rule.asns:
+                self._asns[number] = Network(rule.name, rule.means, f"AS{number}")
+            for text in rule.blocks:
+                block = ipaddress.ip_network(text)
+                shift = block.max_prefixlen - block.prefixlen
+                self._blocks.setdefault((block.version, shift), {})[
+                    int(block.network_address) >> shift
+                ] = Network(rule.name, rule.means, text)
+        self._order = sorted(self._blocks)
+
+    def find(self, address: Address | None, asn: int | None = None) -> Network | None:
+        """Return the network of an address; its AS number is asked where no block holds it."""
+        if address is None:
+            return None
+        number = int(address)
+        for version, shift in self._order:
+            if version == address.version:
+                network = self._blocks[version, shift].get(number >> shift)
+                if network is not None:
+                    return network
+        return None if asn is None else self._asns.get(asn)

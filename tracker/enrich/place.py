@@ -1,0 +1,135 @@
+"""Places: where an address is, by City databases; and whose, by an ASN database.
+
+In: `.mmdb` files of MaxMind's, DB-IP's or the flat form of the npm packages, v4 and v6 together or
+apart. Out: a `Geolocation`, `Unknown` where nothing tells. Raises `PlaceError` for another file.
+
+Databases are mapped into memory: replace one by renaming another over it, not by writing into it.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import maxminddb
+import structlog
+from geoip2.models import City
+from msgspec import UNSET
+
+from tracker.enrich.tables import Address
+from tracker.event import Geolocation
+
+UNKNOWN: Final = Geolocation()
+
+_log = structlog.get_logger(__name__)
+
+
+class PlaceError(Exception):
+    """A database can't be used; the sentence names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One open file, and which version of the file it is."""
+
+    path: Path
+    reader: maxminddb.Reader
+    version: tuple[int, int, int]
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open a database. Raises PlaceError."""
+        try:
+            found = os.stat(path)  # noqa: PTH116 - the same call as _version's
+            reader = maxminddb.open_database(path)
+        except OSError as error:
+            raise PlaceError(f"the geo database {path} can't be read: {error.strerror}") from error
+        except (maxminddb.InvalidDatabaseError, ValueError) as error:
+            raise PlaceError(f"the geo database {path} isn't a MaxMind DB file: {error}") from error
+        return cls(path, reader, _version(found))
+
+    def changed(self) -> bool:
+        """Tell whether another file stands at the path now; a missing one is no change."""
+        try:
+            return _version(os.stat(self.path)) != self.version  # noqa: PTH116
+        except OSError:
+            return False
+
+    def record(self, address: Address) -> dict[str, Any]:
+        """Return what the database holds of an address, empty if nothing. Raises PlaceError."""
+        if address.version == 6 and self.reader.metadata().ip_version == 4:
+            return {}
+        try:
+            record = self.reader.get(address)
+        except maxminddb.InvalidDatabaseError as error:
+            raise PlaceError(f"the geo database {self.path} is damaged: {error}") from error
+        return record if isinstance(record, dict) else {}
+
+
+class Places:
+    """Looks addresses up in every database that was given, in their order."""
+
+    def __init__(self, paths: Sequence[Path] = ()) -> None:
+        """Raise PlaceError if one can't be used."""
+        self._databases = tuple(Database.open(path) for path in paths)
+        if not paths:
+            _log.warning("geolocation is off: no database is configured, every place is Unknown")
+
+    def refresh(self) -> None:
+        """Open the files that were replaced; cheap enough for every batch.
+
+        Raises PlaceError for one that can't be used. The database before it stays in use then.
+        """
+        self._databases = tuple(
+            Database.open(database.path) if database.changed() else database
+            for database in self._databases
+        )
+
+    def place(self, address: Address | None) -> Geolocation:
+        """Return where an address is. Raises PlaceError if a database turns out damaged."""
+        if address is None:
+            return UNKNOWN
+        for database in self._databases:
+            record = database.record(address)
+            if "country_code" in record:
+                return _flat(record)
+            if "country" in record or "city" in record:
+                return _nested(City(["en"], **record))
+        return UNKNOWN
+
+    def asn(self, address: Address | None) -> int | None:
+        """Return the number of the autonomous system that announces an address, if one tells."""
+        if address is None:
+            return None
+        for database in self._databases:
+            number = database.record(address).get("autonomous_system_number")
+            if isinstance(number, int | str) and str(number).isdecimal():
+                return int(number)
+        return None
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _nested(city: City) -> Geolocation:
+    # The first subdivision is the largest; today's payloads carry its code, "TX".
+    largest = city.subdivisions[0] if city.subdivisions else None
+    region = (largest.iso_code or largest.names.get("en")) if largest else None
+    return Geolocation(
+        country=city.country.iso_code or "Unknown",
+        region=region or "Unknown",
+        city=city.city.names.get("en") or "Unknown",
+        timezone=city.location.time_zone or UNSET,
+    )
+
+
+def _flat(record: dict[str, Any]) -> Geolocation:
+    """Read the npm packages' form, whose keys stand side by side and are empty where unknown."""
+    return Geolocation(
+        country=str(record["country_code"] or "Unknown"),
+        region=str(record.get("state1") or "Unknown"),
+        city=str(record.get("city") or "Unknown"),
+        timezone=str(record.get("timezone") or "") or UNSET,
+    )

@@ -1,0 +1,274 @@
+"""The verdict: a person, a proxy or a machine, and why.
+
+In: one hit with what was found out about it, and the other hits of the same message. Out: a
+judgement with its reason and evidence. Pure: the same facts give the same judgement, so an event is
+judged again by asking again once more hits are known.
+
+Promise: no rule takes for a machine what a person who reads mail is known to send. Where a doubt is
+left, it is a person.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rewriter.tokens import Link
+from tracker.enrich.client import Client
+from tracker.enrich.networks import Network
+from tracker.hit import Hit
+
+SECOND: Final = 1_000_000  # microseconds, as hits count
+
+# 836 measured gateway bursts fetched about ten links within one second; nobody reads three pages in
+# two and a half.
+BURST_LINKS: Final = 3
+BURST_WITHIN: Final = 5 * SECOND // 2
+# Gateways scan at delivery, 31 % later than a minute after it; people browse through them for ever.
+NEAR_DELIVERY: Final = 600 * SECOND
+# What the rewriter calls the link that no person sees.
+HIDDEN: Final = "hidden"
+
+# Fetch Metadata (W3C) and the headers that browsers sent before it.
+PREFETCH_HEADERS: Final = {
+    "sec-purpose": ("prefetch", "prerender", "preview"),
+    "purpose": ("prefetch", "prerender", "preview"),
+    "x-moz": ("prefetch",),
+    "x-purpose": ("prefetch", "preview"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Who was there. `bot` is Mailgun's word; a reason is "name: evidence"."""
+
+    kind: Literal["person", "proxy", "machine"]
+    bot: Literal["", "apple", "gmail", "generic"]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a judge looks at. `sent_at` is in seconds since the epoch, 0 where it isn't known."""
+
+    hit: Hit
+    client: Client
+    network: Network | None
+    link: Link
+    sent_at: int
+    others: Sequence[Hit]
+
+    @property
+    def is_open(self) -> bool:
+        """Opens are fetched by whatever shows the mail; clicks by whatever follows a link."""
+        return self.hit.kind == "o"
+
+    @property
+    def after_sending(self) -> int | None:
+        """Microseconds from sending to the hit."""
+        return self.hit.at - self.sent_at * SECOND if self.sent_at else None
+
+    def from_network(self, means: str) -> Network | None:
+        """Return the network if that is what it means."""
+        return self.network if self.network and self.network.means == means else None
+
+
+Rule = Callable[[Facts], Judgement | None]
+
+
+def verdict(
+    hit: Hit,
+    others: Sequence[Hit] = (),
+    *,
+    client: Client,
+    network: Network | None = None,
+    link: Link = Link(),  # noqa: B008 - frozen
+    sent_at: int = 0,
+) -> Judgement:
+    """Judge a hit.
+
+    `others` are hits of the same message to the same recipient, in any order, `hit` among them or
+    not: earlier ones at first, later ones too when it is judged again.
+    """
+    facts = Facts(hit, client, network, link, sent_at, others)
+    return next(judgement for rule in RULES if (judgement := rule(facts)) is not None)
+
+
+def judged_again(hit: Hit, earlier: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Return the earlier clicks that this one makes a burst: their verdict may have changed."""
+    if hit.kind != "c" or _burst(hit, earlier) < BURST_LINKS:
+        return ()
+    near = (other for other in earlier if abs(other.at - hit.at) <= BURST_WITHIN)
+    known = (*earlier, hit)
+    return tuple(
+        other for other in near if other.kind == "c" and _burst(other, known) >= BURST_LINKS
+    )
+
+
+def link_frame(hit: Hit) -> str:
+    """Return the part of the token that tells one link of a message from another."""
+    return hit.token.partition(".")[0]
+
+
+def message_of(hit: Hit) -> tuple[str, str]:
+    """Return what hits of one message to one recipient share: the same sealed context."""
+    return hit.domain, hit.token.partition(".")[2].partition(".")[0]
+
+
+def _burst(hit: Hit, others: Sequence[Hit]) -> int:
+    """Return the most distinct links clicked within one window that holds the hit."""
+    near = sorted(
+        {
+            (other.at, link_frame(other))
+            for other in (*others, hit)
+            if other.kind == "c" and abs(other.at - hit.at) <= BURST_WITHIN
+        }
+    )
+    most, first = 1, 0
+    within: dict[str, int] = {}
+    for at, frame in near:
+        within[frame] = within.get(frame, 0) + 1
+        while at - near[first][0] > BURST_WITHIN:
+            within[near[first][1]] -= 1
+            if not within[near[first][1]]:
+                del within[near[first][1]]
+            first += 1
+        if at >= hit.at:
+            most = max(most, len(within))
+    return most
+
+
+def _person(reason: str) -> Judgement:
+    return Judgement("person", "", (reason,))
+
+
+def _proxy(reason: str, bot: Literal["", "apple"] = "") -> Judgement:
+    return Judgement("proxy", bot, (reason,))
+
+
+def _machine(reason: str, bot: Literal["gmail", "generic"] = "generic") -> Judgement:
+    return Judgement("machine", bot, (reason,))
+
+
+def _posted(facts: Facts) -> Judgement | None:
+    # RFC 8058 §1: unsubscribing takes a POST just because scanners follow links and don't post. The
+    # mailbox provider's server sends it, with any agent or none, when the reader asks it to.
+    if facts.hit.kind == "u" and facts.hit.method == "POST":
+        return _person("posted: an unsubscription takes a POST")
+    return None
+
+
+def _nameless(facts: Facts) -> Judgement | None:
+    return (
+        None if facts.hit.user_agent.strip() else _machine("no-user-agent: the header is missing")
+    )
+
+
+def _prefetch(facts: Facts) -> Judgement | None:
+    for header, words in PREFETCH_HEADERS.items():
+        value = facts.hit.headers.get(header, "").lower()
+        for word in words:
+            if word in value:
+                return _machine(f"prefetch-header: {header} says {word}")
+    return None
+
+
+def _role(facts: Facts) -> Judgement | None:
+    client = facts.client
+    if client.role == "probe":
+        return _machine(f"probe: {client.name}")
+    if client.role == "prefetch":
+        return _machine(f"prefetch: {client.name}", "gmail" if client.bot == "gmail" else "generic")
+    if client.role == "proxy":
+        return _proxy(f"image-proxy: {client.name}")
+    return None
+
+
+def _method(facts: Facts) -> Judgement | None:
+    return None if facts.hit.method == "GET" else _machine(f"method: {facts.hit.method}")
+
+
+def _bare(facts: Facts) -> Judgement | None:
+    if facts.hit.user_agent.strip() != "Mozilla/5.0":
+        return None
+    if facts.is_open and (apple := facts.from_network("apple-egress")):
+        return _proxy(f"apple-mail-privacy: {apple.evidence}", "apple")
+    return _machine("bare-user-agent: Mozilla/5.0")
+
+
+def _robot(facts: Facts) -> Judgement | None:
+    client = facts.client
+    if client.role in ("robot", "library") or (client.role == "embedded" and not facts.is_open):
+        return _machine(f"{client.role}: {client.name}")
+    return None
+
+
+def _hidden(facts: Facts) -> Judgement | None:
+    if facts.hit.kind == "c" and facts.link.category == HIDDEN:
+        return _machine("hidden-link: no person sees it")
+    return None
+
+
+def _early(facts: Facts) -> Judgement | None:
+    if facts.after_sending is None or facts.after_sending >= 0:
+        return None
+    return _machine(f"before-sending: {-facts.after_sending / SECOND:.1f} s")
+
+
+def _gateway(facts: Facts) -> Judgement | None:
+    network = facts.from_network("certain")
+    return _machine(f"network: {network.name} {network.evidence}") if network else None
+
+
+def _gateway_near_delivery(facts: Facts) -> Judgement | None:
+    network = facts.from_network("near-delivery")
+    if network is None or facts.after_sending is None or facts.after_sending > NEAR_DELIVERY:
+        return None
+    after = facts.after_sending // SECOND
+    return _machine(f"network: {network.name} {network.evidence}, {after} s after sending")
+
+
+def _many_links(facts: Facts) -> Judgement | None:
+    if facts.hit.kind != "c" or (links := _burst(facts.hit, facts.others)) < BURST_LINKS:
+        return None
+    return _machine(f"burst: {links} links within {BURST_WITHIN / SECOND} s")
+
+
+def _behind_apple(facts: Facts) -> Judgement | None:
+    network = facts.from_network("apple-egress")
+    # Apple Mail shows itself as the bare engine; a browser's page adds its own name.
+    bare = "AppleWebKit" in facts.hit.user_agent and "Safari/" not in facts.hit.user_agent
+    return (
+        _proxy(f"apple-relay: {network.evidence}") if network and facts.is_open and bare else None
+    )
+
+
+def _rendered(facts: Facts) -> Judgement | None:
+    network = facts.from_network("renders")
+    if network is None or not facts.is_open:
+        return None
+    return _proxy(f"image-proxy: {network.name} {network.evidence}")
+
+
+def _nothing_tells(_: Facts) -> Judgement:
+    return _person("no-sign: nothing tells of a machine")
+
+
+# The first that answers decides. The order was found on labelled traffic: what a request says of
+# itself goes before where it comes from, and that before when it came.
+RULES: Final[tuple[Rule, ...]] = (
+    _posted,
+    _nameless,
+    _prefetch,
+    _role,
+    _method,
+    _bare,
+    _robot,
+    _hidden,
+    _early,
+    _gateway,
+    _gateway_near_delivery,
+    _many_links,
+    _behind_apple,
+    _rendered,
+    _nothing_tells,
+)
