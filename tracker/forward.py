@@ -9,6 +9,7 @@ is down, slow or hanging delays itself alone.
 
 import asyncio
 import contextlib
+import logging
 import time
 import traceback
 from collections import Counter
@@ -17,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-import structlog
 
 from tracker import dead
 from tracker.contexts import Unreadable
@@ -53,7 +53,7 @@ OUR_MISTAKES: Final = (
 TROUBLES: Final = (SinkUnavailable, LedgerUnavailable, OSError)
 UNKNOWN: Final = Geolocation().country
 
-log = structlog.get_logger("forward")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ class Forwarder:
         except msgspec.DecodeError:
             # A newer version wrote it. It keeps until that version reads it; others go on.
             self.progress.unreadable.add(stream.name)
-            log.exception("stream_unreadable", sink=self.sink.name, stream=stream.name)
+            logger.error("stream_unreadable", extra={"sink": self.sink.name, "stream": stream.name})
             return Batch((), after)
 
     def _events(self, hits: Sequence[Hit]) -> Offer:
@@ -174,7 +174,9 @@ class Forwarder:
             except Unreadable as error:
                 offer.letters.append(self._letter(hit, str(error)))
             except OUR_MISTAKES as error:
-                log.error("mistake", where=_where(error), error=type(error).__name__)
+                logger.error(
+                    "mistake", extra={"where": _where(error), "error": type(error).__name__}
+                )
                 offer.letters.append(self._letter(hit, f"a mistake in this program: {error!r}"))
             else:
                 if event is not None:
@@ -214,13 +216,16 @@ class Forwarder:
             advance(ledger, self.sink.name, stream, position)
             dead.put(ledger, letters)
         if letters:
-            log.error("dead_letters", sink=self.sink.name, letters=len(letters))
+            logger.error("dead_letters", extra={"sink": self.sink.name, "letters": len(letters)})
 
     def _settle(self, replayed: Sequence[Letter], kept: Sequence[Letter]) -> None:
         with self._ledger.transaction() as ledger:
             dead.remove(ledger, replayed)
             dead.put(ledger, kept)
-        log.info("replayed", sink=self.sink.name, letters=len(replayed), dead_again=len(kept))
+        logger.info(
+            "replayed",
+            extra={"sink": self.sink.name, "letters": len(replayed), "dead_again": len(kept)},
+        )
 
     def _letter(self, hit: Hit, reason: str) -> Letter:
         return letter(self.sink.name, hit, reason, time.time())
@@ -230,13 +235,15 @@ class Forwarder:
         trouble = f"a mistake in this program: {type(error).__name__}" if ours else str(error)
         if trouble != self.progress.trouble:
             where = {"where": _where(error)} if ours else {}
-            log.error("sink_unavailable", sink=self.sink.name, reason=trouble, **where)
+            logger.error(
+                "sink_unavailable", extra={"sink": self.sink.name, "reason": trouble, **where}
+            )
         self.progress.failures += 1
         self.progress.trouble, self.progress.retry_in = trouble, wait
 
     def _recover(self) -> None:
         if self.progress.trouble:
-            log.info("sink_recovered", sink=self.sink.name)
+            logger.info("sink_recovered", extra={"sink": self.sink.name})
             self.progress.trouble, self.progress.retry_in = "", 0.0
 
 

@@ -36,7 +36,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """An edge worker whose stream lies in the spool. `told_at` is in Unix seconds."""
+    """An edge worker whose stream lies in the spool.
+
+    `told_at` is in Unix seconds; 0 says that it has told nothing of itself yet.
+    """
 
     alive: bool
     told_at: int
@@ -45,12 +48,16 @@ class WorkerFacts:
 
 @dataclass(frozen=True, slots=True)
 class SinkFacts:
-    """How a sink does: what troubles it, and for how many seconds its oldest hit has waited."""
+    """How a sink does: what troubles it, and for how many seconds its oldest hit has waited.
+
+    `unreadable` counts streams that another version wrote in a form unknown to this one.
+    """
 
     trouble: str
     retry_in: float
     lag: float
     dead_letters: int
+    unreadable: int = 0
 
 
 def health(checks: Mapping[str, Check]) -> Health:
@@ -63,7 +70,7 @@ def health(checks: Mapping[str, Check]) -> Health:
 def edge(workers: Sequence[WorkerFacts], now: float) -> Check:
     """Tell whether recipients are answered."""
     alive = [worker for worker in workers if worker.alive]
-    silent = sum(now - worker.told_at > SILENT_AFTER for worker in alive)
+    silent = sum(0 < worker.told_at < now - SILENT_AFTER for worker in alive)
     if not alive:
         return Check("down", "no edge worker is alive")
     if silent == len(alive):
@@ -97,6 +104,12 @@ def sink(facts: SinkFacts) -> Check:
             "degraded",
             f"{facts.trouble}; {facts.lag:.0f} s behind, tried again within"
             f" {facts.retry_in:.0f} s{dead}",
+        )
+    if facts.unreadable:
+        return Check(
+            "degraded",
+            f"{_counted(facts.unreadable, 'stream')} of the spool can't be read: a newer version"
+            f" wrote there{dead}",
         )
     if facts.lag > BEHIND_AFTER:
         return Check("degraded", f"{facts.lag:.0f} s behind and catching up{dead}")

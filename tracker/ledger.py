@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from tracker.reader import Position
 
+FILE: Final = "forward.db"  # within the data folder
 VERSION: Final = 1
 BUSY_WITHIN: Final = 10.0  # seconds to wait for the `tracker dead` command, which writes here too
 

@@ -8,12 +8,11 @@ every sink has all of it, and what the worker had counted is in the ledger's tot
 """
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import structlog
 
 from tracker import segment
 from tracker.dead import DeadLetters
@@ -29,7 +28,7 @@ EVERY: Final = 1.0  # seconds
 STATES: Final = frozenset((Counter.STARTED_AT, Counter.TOLD_AT, Counter.FAILING))
 TORN: Final = "TORN_BYTES"
 
-log = structlog.get_logger("sweep")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Survey:
 
 
 class Sweep:
-    """What is swept, and the last survey of it."""
+    """What is swept, the last survey of it, and why there is no later one."""
 
     def __init__(self, spool: SpoolReader, ledger: Ledger, forwarders: Sequence[Forwarder]) -> None:
         """Take a first survey. Raises OSError, LedgerUnavailable."""
@@ -59,20 +58,20 @@ class Sweep:
         present = {stream.name for stream in spool.streams()}
         ledger.forget_finished([name for name in ledger.finished()[0] if name not in present])
         self.survey = self._look()
+        self.failing = ""
 
     async def run(self) -> None:
         """Sweep until cancelled. What fails is tried again the next time."""
-        failing = ""
         while True:
+            await asyncio.sleep(EVERY)
             try:
                 await asyncio.to_thread(self.once)
             except (OSError, LedgerUnavailable) as error:
-                if str(error) != failing:
-                    log.error("sweep_failed", reason=str(error))
-                failing = str(error)
+                if not self.failing:
+                    logger.error("sweep_failed", extra={"reason": str(error)})
+                self.failing = str(error)
             else:
-                failing = ""
-            await asyncio.sleep(EVERY)
+                self.failing = ""
 
     def once(self) -> None:
         """Remove what every sink has, and take a survey. Raises OSError, LedgerUnavailable."""
@@ -87,7 +86,7 @@ class Sweep:
         torn = max(forwarder.finished[stream.name] for forwarder in self._forwarders)
         if torn:
             # A frame that was being written when the worker died; nobody was answered for it.
-            log.warning("torn_tail", stream=stream.name, bytes=torn)
+            logger.warning("torn_tail", extra={"stream": stream.name, "bytes": torn})
         self._ledger.finish(stream.name, {**_counted(stream), TORN: torn})
         stream.remove()
 

@@ -169,14 +169,14 @@ def test_a_mistake_in_a_sink_is_waited_out_like_any_other_trouble(
 
 
 def test_logs_name_no_person_even_when_a_mistake_does(
-    keyring: Keyring, worker: Worker, office_with: Offices, capsys: pytest.CaptureFixture[str]
+    keyring: Keyring, worker: Worker, office_with: Offices, caplog: pytest.LogCaptureFixture
 ) -> None:
     def mistake() -> None:
         raise KeyError("ann@example.org")
 
     worker.write(click(token(keyring)))
     asyncio.run(office_with(Kept(trouble=mistake)).drain())
-    said = "".join(capsys.readouterr())
+    said = repr([vars(record) for record in caplog.records])
     assert "test_forward.py" in said
     assert "ann@" not in said
 

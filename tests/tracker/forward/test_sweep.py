@@ -90,7 +90,7 @@ def test_counts_are_added_once_even_if_the_stream_could_not_be_removed_at_first(
 
 
 def test_a_torn_tail_is_counted_and_told_once(
-    keyring: Keyring, worker: Worker, office_with: Offices, capsys: pytest.CaptureFixture[str]
+    keyring: Keyring, worker: Worker, office_with: Offices, caplog: pytest.LogCaptureFixture
 ) -> None:
     hit = click(token(keyring))
     worker.write(hit)
@@ -109,7 +109,7 @@ def test_a_torn_tail_is_counted_and_told_once(
     office.sweep.once()
     assert list(one.events) == list(two.events) == ids([hit])
     assert office.sweep.survey.counted[TORN] == end + 12
-    assert "".join(capsys.readouterr()).count("torn_tail") == 1
+    assert [record.message for record in caplog.records] == ["torn_tail"]
 
 
 def test_the_backlog_is_what_lies_behind_a_position(

@@ -1,0 +1,54 @@
+"""Readiness: gathers what `tracker.health` judges."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from tracker import health
+from tracker.forward import Forwarder
+from tracker.health import Check, Health, SinkFacts
+from tracker.store.database import Store, StoreUnavailable
+from tracker.sweep import Survey, Sweep
+
+
+def readiness(
+    sweep: Sweep, forwarders: Sequence[Forwarder], store: Store, places: Callable[[], Check]
+) -> Callable[[], Awaitable[Health]]:
+    """Return what answers `/readyz`. `places` tells of the databases of places."""
+
+    async def ready() -> Health:
+        now = time.time()
+        checks = dict(_checks(sweep, forwarders, now))
+        return health.health(checks | {"store": await _store(store), "places": places()})
+
+    return ready
+
+
+def _checks(
+    sweep: Sweep, forwarders: Sequence[Forwarder], now: float
+) -> Iterator[tuple[str, Check]]:
+    survey = sweep.survey
+    yield "edge", health.edge(survey.workers, now)
+    yield "spool", health.spool(survey.workers, survey.free)
+    if sweep.failing:
+        yield "sweep", Check("degraded", f"the spool can't be emptied: {sweep.failing}")
+    for forwarder in forwarders:
+        yield f"sink {forwarder.sink.name}", health.sink(_facts(forwarder, survey, now))
+
+
+def _facts(forwarder: Forwarder, survey: Survey, now: float) -> SinkFacts:
+    progress = forwarder.progress
+    return SinkFacts(
+        trouble=progress.trouble,
+        retry_in=progress.retry_in,
+        lag=progress.lag(now),
+        dead_letters=survey.dead_letters.get(forwarder.sink.name, 0),
+        unreadable=len(progress.unreadable),
+    )
+
+
+async def _store(store: Store) -> Check:
+    try:
+        last = await store.last()
+    except StoreUnavailable as error:
+        return Check("down", str(error))
+    return Check("ok", f"answers; {last} events and revisions taken in so far")
