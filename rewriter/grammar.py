@@ -26,11 +26,9 @@ ATTRIBUTES: Final = (
 )  # fmt: skip
 ATTRIBUTE: Final = re.compile(rb"(" + _NAME + rb")(?:" + _EQUALS + _VALUE + rb")?+")
 
-# What stands after the name of nearly every tag: name="value", and nothing unusual. It saves a
-# third of the time; whatever it doesn't match is left to ATTRIBUTES.
-USUAL_REST: Final = (
-    rb"(?:[^>\"'=]*+(?<=[^\t\n\f\r /])=\"[^\"]*+\")*+[^>\"'=]*+>"
-)  # fmt: skip
+# What stands after the name of nearly every tag: name="value", and nothing unusual. Most tags need
+# no more than this; whatever it doesn't match is left to ATTRIBUTES.
+USUAL_REST: Final = rb"(?:" + SPACE + rb"++[a-zA-Z:_-]++=\"[^\"]*+\")*+[^>\"'=]*+>"
 
 _COMMENT_END = re.compile(rb"--!?>")
 

@@ -66,8 +66,10 @@ class Policy:
         self.config = config
         self.tokens = tokens
         self.origin = config.origin.encode()
-        host = re.escape(self.origin.partition(b"://")[2])
-        self._own = re.compile(rb"https?://" + host + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+")
+        self._host = self.origin.partition(b"://")[2]
+        self._own = re.compile(
+            rb"https?://" + re.escape(self._host) + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
+        )
 
     def url(self, kind: bytes) -> bytes:
         """Give what stands before a token of `kind` in its URL."""
@@ -75,7 +77,7 @@ class Policy:
 
     def own_tokens(self, data: bytes) -> Iterator[re.Match[bytes]]:
         """Find the URLs that are ours already; group 1 is the context frame."""
-        return self._own.finditer(data)
+        return self._own.finditer(data) if self._host in data else iter(())
 
     def decide(self, reference: Reference) -> Decision:
         """Decide about one link."""
@@ -101,18 +103,18 @@ class Policy:
 
     def _stays(self, reference: Reference) -> Reason | None:
         text = reference.text.strip(_TRIMMED)
-        stays: tuple[tuple[bool, Reason], ...] = (
-            (not self.config.clicks, "clicks-off"),
-            (not text, "empty"),
-            (holds_unsubscribe(text), "unsubscribe"),
-            (text.startswith("#"), "anchor"),
-            (not reference.choice.tracked, "opt-out"),
-            (_begins_open(text), "placeholder"),
-        )
-        return next((reason for holds, reason in stays if holds), None)
+        if not self.config.clicks:
+            return "clicks-off"
+        if not text or text[0] == "#":
+            return "anchor" if text else "empty"
+        if holds_unsubscribe(text):
+            return "unsubscribe"
+        if not reference.choice.tracked:
+            return "opt-out"
+        return "placeholder" if _begins_open(text) else None
 
     def _unwanted(self, url: Url, visible: str) -> Reason | None:
-        if self._own.match(str(url).encode()):
+        if url.host == self.config.tracking_domain and self._own.match(str(url).encode()):
             return "own"
         only = self.config.only_domains
         if _is_among(url.host, self.config.exclude_domains):
@@ -127,7 +129,7 @@ class Policy:
         personalised = find_placeholder(reference.text) is not None
         choice = reference.choice
         link = Link(
-            destination=str(_with_parameters(url, self.config.utm)),
+            destination=str(_with_parameters(url, self.config.utm) if self.config.utm else url),
             position=reference.position,
             # The placeholders, not what they become, so that all recipients' clicks are counted
             # as one link's (Adobe Campaign, personalised links).
