@@ -13,7 +13,6 @@ from tracker.settings import Settings
 from tracker.supervise import Child
 
 API_KEY = "api.key"
-LEDGER = "forward.db"
 SPOOL = "spool"
 STORE = "store.db"
 

@@ -9,19 +9,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tracker import ledger
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
 from tracker.dead import DeadLetters, Letter
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.mistake import Exit, Mistake
-from tracker.roles import LEDGER
 
 app = typer.Typer(no_args_is_help=True, help="Hits that could not be delivered.")
 
 
 def _letters(data: Path) -> DeadLetters:
     """Open the dead letters; raise Mistake if there is no back office's ledger to look into."""
-    path = data / LEDGER
+    path = data / ledger.FILE
     if not path.exists():
         raise Mistake(f"there is no {path}: no back office has run there yet", Exit.NO_INPUT)
     try:
