@@ -79,7 +79,7 @@ class Stream:
         present = segment.numbers(self.folder)
         left = [number for number in present if number >= after.segment]
         torn = 0
-        for number, following in zip(left, [*left[1:], None], strict=True):
+        for number, following in zip(left, [*left, None][1:], strict=True):
             over = not alive or (following is not None and self._begun(following))
             offset = after.offset if number == after.segment else 0
             with self._opened(number) as descriptor:
