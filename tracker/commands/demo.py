@@ -130,7 +130,7 @@ def _bind(address: Address, setting: str) -> socket:
 
 
 def _introduce(console: Console, tracked: Tracked, file: Path) -> None:
-    console.print(f"[bold]The newsletter, tracked:[/] {file}")
+    console.print(Text.assemble(("The mail, tracked: ", "bold"), str(file)), soft_wrap=True)
     console.print("Open these in a browser; what comes of it is shown below.\n")
     for url in tracked.opens[:1]:
         _show(console, "open", "the pixel", url)
@@ -146,8 +146,8 @@ def _destination(url: str) -> str:
 
 
 def _show(console: Console, kind: str, what: str, url: str) -> None:
-    console.print(Text.assemble((f"{kind}  ", "bold"), (what, "dim")))
-    console.print(Text(url, "blue"), soft_wrap=True)
+    console.print(Text.assemble((f"{kind:<12}", "bold"), (what, "dim")), soft_wrap=True)
+    console.print(Text(f"    {url}", "blue"), soft_wrap=True)
 
 
 async def _run(
