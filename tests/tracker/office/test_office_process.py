@@ -1,0 +1,191 @@
+"""The back office as a process: what it is told, how it works, how it ends."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from rewriter.keyring import Keyring
+from tests.tracker.forward.parts import Worker, click, token
+from tracker.hit import Hit
+from tracker.mistake import Exit
+from tracker.office import OfficeSettings
+from tracker.store.database import Store
+
+COMMAND = (sys.executable, "-m", "tracker.office")
+
+
+def told(data: Path, *fds: int, sinks: tuple[str, ...] = ("store",)) -> OfficeSettings:
+    return OfficeSettings(
+        data=str(data),
+        spool=str(data / "spool"),
+        keyring=str(data / "keyring.json"),
+        store=str(data / "store.db"),
+        listen_fds=list(fds),
+        api_key=str(data / "api.key"),
+        sinks=sinks,
+    )
+
+
+def line(settings: OfficeSettings) -> bytes:
+    return msgspec.json.encode(settings) + b"\n"
+
+
+def orphaned(settings: OfficeSettings) -> subprocess.CompletedProcess[bytes]:
+    """Run an office whose parent goes right after telling it its settings."""
+    return subprocess.run(
+        COMMAND, input=line(settings), capture_output=True, check=False, timeout=60
+    )
+
+
+@contextmanager
+def working(data: Path, *sinks: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run an office; yield it and the URL of its API, which waits until it is up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        office = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(listener.fileno(),),
+        )
+        with office:
+            assert office.stdin is not None
+            office.stdin.write(line(told(data, listener.fileno(), sinks=sinks or ("store",))))
+            office.stdin.flush()
+            try:
+                yield office, f"http://127.0.0.1:{port}"
+            finally:
+                office.kill()
+
+
+def stored(data: Path) -> list[str]:
+    """Return the ids in the store, in the order in which they came."""
+
+    async def feed() -> list[bytes]:
+        store = await Store.open(data / "store.db")
+        events = await store.feed(0, 100_000)
+        await store.close()
+        return [event.document for event in events]
+
+    return [msgspec.json.decode(document)["id"] for document in asyncio.run(feed())]
+
+
+def ids(hits: list[Hit]) -> list[str]:
+    return [urlsafe_b64encode(hit.id).rstrip(b"=").decode() for hit in hits]
+
+
+def test_an_office_whose_parent_is_gone_forwards_what_there_is_and_goes(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    hits = [click(token(keyring)) for _ in range(3)]
+    worker.write(*hits)
+    worker.die()
+    office = orphaned(told(tmp_path))
+    assert (office.returncode, stored(tmp_path)) == (0, ids(hits))
+
+
+def test_an_office_that_is_told_to_stop_forwards_what_there_is_and_goes(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    with working(tmp_path) as (office, url):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        hits = [click(token(keyring)) for _ in range(3)]
+        worker.write(*hits)
+        office.send_signal(signal.SIGTERM)
+        assert office.wait() == 0
+    assert stored(tmp_path) == ids(hits)
+
+
+def test_killed_while_it_forwards_the_next_office_brings_each_hit_once(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    minted = token(keyring)
+    hits = [click(minted) for _ in range(2000)]
+    for start in range(0, len(hits), 100):
+        worker.write(*hits[start : start + 100])
+    for _ in range(2):
+        with working(tmp_path, "stdout", "store") as (office, _url):
+            assert office.stdout is not None
+            office.stdout.readline()  # so it is at work
+            office.kill()
+    assert orphaned(told(tmp_path, sinks=("stdout", "store"))).returncode == 0
+    assert stored(tmp_path) == ids(hits)
+
+
+def test_health_and_figures_are_answered_without_a_key(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    worker.write(click(token(keyring)))
+    with working(tmp_path, "stdout") as (office, url):
+        assert office.stdout is not None
+        office.stdout.readline()
+        ready, figures = httpx.get(f"{url}/readyz"), httpx.get(f"{url}/metrics")
+    assert ready.json()["checks"]["edge"] == "1 edge worker alive"
+    assert ready.json()["checks"]["places"] == "no City database: every place is Unknown"
+    assert {"sink stdout", "spool", "store"} <= set(ready.json()["checks"])
+    assert 'tracker_hits_total{kind="click"} 1.0' in figures.text
+
+
+def test_no_address_and_no_token_reaches_the_log(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    minted = token(keyring, "ann@example.org")
+    worker.write(click(minted), click("damaged"))
+    said = orphaned(told(tmp_path)).stderr.decode()
+    assert '"event":"dead_letters"' in said
+    assert "ann@" not in said
+    assert minted[:20] not in said
+    assert "192.0.2.1" not in said
+
+
+@pytest.mark.parametrize(
+    ("mistake", "status", "sentence"),
+    [
+        ("no keyring", Exit.CONFIG, "no keyring at"),
+        ("bad key file", Exit.CONFIG, "others can read the API key file"),
+        ("bad store", Exit.DATA, "the store"),
+        ("bad ledger", Exit.DATA, "cannot use"),
+        ("bad place", Exit.CONFIG, "the geo database"),
+        ("bad sink", Exit.CONFIG, "there is no sink 'kafka'"),
+        ("bad settings", Exit.CONFIG, "the office's settings on standard input"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(
+    tmp_path: Path, keyring: Keyring, mistake: str, status: Exit, sentence: str
+) -> None:
+    settings = told(tmp_path)
+    match mistake:
+        case "no keyring":
+            (tmp_path / "keyring.json").unlink()
+        case "bad key file":
+            (tmp_path / "api.key").write_text("key")
+            (tmp_path / "api.key").chmod(0o644)
+        case "bad store":
+            (tmp_path / "store.db").write_bytes(b"some other file" * 100)
+        case "bad ledger":
+            (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
+        case "bad place":
+            (tmp_path / "city.mmdb").write_text("no database")
+            settings = msgspec.structs.replace(
+                settings, geo_databases=[str(tmp_path / "city.mmdb")]
+            )
+        case "bad sink":
+            settings = msgspec.structs.replace(settings, sinks=("kafka",))
+        case "bad settings":
+            settings = msgspec.structs.replace(settings, listen_fds="none")
+    office = orphaned(settings)
+    said = office.stderr.decode()
+    assert office.returncode == status
+    assert sentence in said
+    assert said.count("\n") == 1

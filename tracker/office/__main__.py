@@ -1,0 +1,168 @@
+"""The back office's process: opens everything, works until told to stop, closes it in order.
+
+SIGTERM, SIGINT and the end of standard input (the parent is gone) mean: forward what is in the
+spool, within DRAIN_WITHIN, then exit with 0. What is left then waits there for the next start.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+
+from rewriter.keyring import KeyringError
+from tracker import ledger, logs
+from tracker.api.app import api
+from tracker.api.keys import ApiKeys, KeyFileError
+from tracker.enrich import PlaceError, RulesError
+from tracker.forward import Forwarder
+from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.metrics import exposition
+from tracker.mistake import Exit, Mistake
+from tracker.office import OfficeSettings
+from tracker.office.events import Events
+from tracker.office.readiness import readiness
+from tracker.reader import SpoolReader
+from tracker.sinks.named import named
+from tracker.store.database import Store, StoreError
+from tracker.sweep import Sweep
+
+DRAIN_WITHIN: Final = 20.0  # seconds; the supervisor allows 30 for everything
+ANSWER_WITHIN: Final = 5  # seconds for requests that are being answered
+REFRESH_EVERY: Final = 5.0  # seconds between looks at whether a City database was replaced
+
+# What can be put right by a person: said in a sentence, with this exit status.
+STATUSES: Final = {
+    KeyringError: Exit.CONFIG,
+    KeyFileError: Exit.CONFIG,
+    PlaceError: Exit.CONFIG,
+    RulesError: Exit.CONFIG,
+    StoreError: Exit.DATA,
+    LedgerUnavailable: Exit.DATA,
+}
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the office answers until its spool is forwarded."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that is open."""
+
+    forwarders: Sequence[Forwarder]
+    sweep: Sweep
+    events: Events
+    app: Starlette
+
+
+def main() -> None:
+    """Read the settings and work until told to stop."""
+    try:
+        settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=OfficeSettings)
+    except msgspec.MsgspecError as error:
+        _leave(f"the office's settings on standard input are not what it takes: {error}")
+    logs.configure(settings.log_format)
+    try:
+        uvloop.run(work(settings))
+    except Mistake as mistake:
+        _leave(str(mistake), mistake.status)
+    except tuple(STATUSES) as error:
+        _leave(str(error), STATUSES[type(error)])
+
+
+async def work(settings: OfficeSettings) -> None:
+    """Forward and answer until told to stop. Raises Mistake and what STATUSES names."""
+    stopping = _told_to_stop()
+    listeners = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
+    async with opened(settings) as office, asyncio.TaskGroup() as tasks:
+        server = Server(
+            uvicorn.Config(
+                office.app,
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=ANSWER_WITHIN,
+            )
+        )
+        tasks.create_task(server.serve(listeners))
+        chores = [
+            tasks.create_task(office.sweep.run()),
+            tasks.create_task(_refresh(office.events)),
+        ]
+        forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
+        await stopping.wait()
+        # The API goes on answering meanwhile, so that whoever follows sees the last events.
+        _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
+        for task in (*late, *chores):
+            task.cancel()
+        server.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
+    """Open what the office works with. Raises Mistake and what STATUSES names."""
+    async with contextlib.AsyncExitStack() as closing:
+        events = Events.open(Path(settings.keyring), list(map(Path, settings.geo_databases)))
+        keys = ApiKeys.load(Path(settings.api_key))
+        store = await Store.open(settings.store)
+        closing.push_async_callback(store.close)
+        book = Ledger.open(Path(settings.data) / ledger.FILE)
+        closing.callback(book.close)
+        spool = SpoolReader(Path(settings.spool))
+        spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sinks = named(settings.sinks, store)
+        for sink in sinks:
+            closing.push_async_callback(sink.close)
+        forwarders = [Forwarder(sink, spool, book, events.of) for sink in sinks]
+        sweep = Sweep(spool, book, forwarders)
+        ready = readiness(sweep, forwarders, store, events.places)
+        figures = exposition(lambda: sweep.survey, forwarders)
+        yield Office(forwarders, sweep, events, api(store, keys, ready, figures))
+
+
+async def _refresh(events: Events) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_EVERY)
+        await asyncio.to_thread(events.refresh)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what is set once a signal or the end of standard input says to stop."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def orphaned() -> None:
+        loop.remove_reader(sys.stdin.fileno())
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_reader(sys.stdin.fileno(), orphaned)
+    return stopping
+
+
+def _leave(sentence: str, status: Exit = Exit.CONFIG) -> NoReturn:
+    sys.stderr.write(f"tracker: {sentence}\n")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Events: from a hit to its event, with all that the office has open to make it.
+
+Promise: a City database that is damaged or can't be replaced costs places, never events.
+"""
+
+import dataclasses
+import hmac
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from rewriter.keyring import Keyring
+from tracker.contexts import Contexts
+from tracker.enrich import Knowledge, PlaceError, enrich
+from tracker.enrich.place import Places
+from tracker.event import Event
+from tracker.health import Check
+from tracker.hit import Hit
+
+logger = logging.getLogger(__name__)
+
+
+class Events:
+    """Makes events of hits. Its methods may be called from any thread."""
+
+    def __init__(self, contexts: Contexts, knowledge: Knowledge, databases: int) -> None:
+        self._contexts = contexts
+        self._knowledge = knowledge
+        self._databases = databases
+        self._trouble = ""
+
+    @classmethod
+    def open(cls, keyring: Path, databases: Sequence[Path]) -> Self:
+        """Open keyring and databases. Raises KeyringError, PlaceError, RulesError."""
+        contexts = Contexts(keyring)
+        key = pseudonym_key(Keyring.load(keyring))
+        knowledge = Knowledge.load(pseudonym_key=key, databases=databases)
+        return cls(contexts, knowledge, len(databases))
+
+    def of(self, hit: Hit) -> Event | None:
+        """Return a hit's event, None where nothing may be recorded. Raises Unreadable."""
+        context, link = self._contexts.open(hit)
+        try:
+            return enrich(hit, context, link, self._knowledge)
+        except PlaceError as error:
+            self._note(str(error))
+            blind = dataclasses.replace(self._knowledge, places=Places())
+            return enrich(hit, context, link, blind)
+
+    def refresh(self) -> None:
+        """Take up databases that were replaced; one that can't be used leaves the one before."""
+        try:
+            self._knowledge.places.refresh()
+        except PlaceError as error:
+            self._note(str(error))
+        else:
+            self._trouble = ""
+
+    def places(self) -> Check:
+        """Tell whether places are known."""
+        if self._trouble:
+            return Check("degraded", self._trouble)
+        if not self._databases:
+            return Check("ok", "no City database: every place is Unknown")
+        return Check("ok", f"looked up in {self._databases} databases")
+
+    def _note(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            logger.error("places_unknown", extra={"reason": trouble})
+        self._trouble = trouble
+
+
+def pseudonym_key(keyring: Keyring) -> bytes:
+    """Derive the key of pseudonyms.
+
+    From the oldest secret, be it retired, so that a recipient's pseudonym outlives rotations and is
+    the same in every office that shares the keyring.
+    """
+    return hmac.digest(keyring.keys[0].material(), b"tracking-edge/1 pseudonym", "sha256")
