@@ -5,6 +5,7 @@ empty page is the end, for now: the `next` of an open ascending range can be ask
 """
 
 import time
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -15,6 +16,8 @@ from tracker.api.listing import requested
 from tracker.api.paging import Cursor, opened, sealed
 from tracker.store.database import Store
 from tracker.store.row import exact
+
+PAGE: Final = "page"
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -33,6 +36,8 @@ class Page(msgspec.Struct, frozen=True):
 
 async def first_page(request: Request) -> Answer:
     """Answer with a listing's first page; 400 tells what is wrong with it, 503 to try later."""
+    if (page := request.query_params.get(PAGE)) is not None:
+        return await _page(request, opened(page))
     now = time.time_ns() // 1_000
     return await _page(request, Cursor(requested(request.query_params.multi_items(), now)))
 
@@ -54,5 +59,10 @@ async def _page(request: Request, cursor: Cursor) -> Answer:
 
 
 def _link(request: Request, cursor: Cursor) -> str:
+    """Write a link with its cursor in the path, as Mailgun does, and once more behind it.
+
+    Mailgun's Ruby client follows a link by its path alone, the Python one's `stream` by its query.
+    """
+    url, page = request.url, sealed(cursor)
     domain = quote(request.path_params["domain"], safe="")
-    return f"{request.url.scheme}://{request.url.netloc}/v3/{domain}/events/{sealed(cursor)}"
+    return f"{url.scheme}://{url.netloc}/v3/{domain}/events/{page}?{PAGE}={page}"

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from tracker.store.query import FIELDS, AllOf, AnyOf, Compare, Match, Not, Tree
 
-MOST_CHARACTERS: Final = 2_000  # of all expressions together: a page's link repeats them
+MOST_BYTES: Final = 1_500  # of all expressions together: a page's link repeats them twice
 MOST_TERMS: Final = 100
 DEEPEST: Final = 20
 
@@ -47,8 +47,8 @@ def parse(filters: Iterable[tuple[str, str]]) -> Tree:
     Raises BadFilter.
     """
     filters = list(filters)
-    if sum(len(expression) for _, expression in filters) > MOST_CHARACTERS:
-        raise BadFilter(f"filters take {MOST_CHARACTERS} characters together")
+    if sum(len(expression.encode()) for _, expression in filters) > MOST_BYTES:
+        raise BadFilter(f"filters take {MOST_BYTES} bytes together")
     terms = sum(len(list(_tokens(*given))) for given in filters)
     if terms > MOST_TERMS:
         raise BadFilter(f"filters take {MOST_TERMS} terms and operators together")

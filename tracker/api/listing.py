@@ -21,6 +21,7 @@ DEFAULT_LIMIT: Final = 100
 MOST: Final = 300
 ANSWERS: Final = {"yes": True, "true": True, "no": False, "false": False}
 OWN: Final = ("begin", "end", "ascending", "limit")
+IGNORED: Final = ("pretty",)  # Mailgun's examples send it; it asks for JSON with line breaks
 
 
 class Listing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ def requested(pairs: Iterable[tuple[str, str]], now: int) -> Listing:
     if len(own) < sum(name in OWN for name, _ in pairs):
         raise Refused(f"{', '.join(OWN)} are given once each")
     low, high, ascending = _range(own, now)
-    filters = tuple((name, value) for name, value in pairs if name not in OWN)
+    filters = tuple((name, value) for name, value in pairs if name not in OWN + IGNORED)
     listing = Listing(low, high, ascending, _limit(own.get("limit")), filters)
     listing.tree()
     return listing

@@ -2,7 +2,7 @@ import sqlite3
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
@@ -134,6 +134,27 @@ async def test_a_link_leads_back_to_where_the_request_was_sent(client: httpx.Asy
         url = urlsplit(paging[link])
         assert (url.scheme, url.netloc) == ("http", "api.test:8026")
         assert url.path.startswith(f"{EVENTS}/")
+
+
+async def test_a_link_can_be_followed_by_its_path_or_its_query_alone(
+    store: Store, client: httpx.AsyncClient
+) -> None:
+    await fill(store, 1, 2, 3)
+    params = {"limit": "2", "ascending": "yes"}
+    url = urlsplit((await client.get(EVENTS, params=params)).json()["paging"]["next"])
+    assert numbers(await client.get(url.path)) == [3]
+    page = dict(parse_qsl(url.query))
+    assert numbers(await client.get(EVENTS, params={"ascending": "no"} | page)) == [3]
+
+
+async def test_the_longest_filter_still_has_links_that_are_answered(
+    store: Store, client: httpx.AsyncClient
+) -> None:
+    await store.insert([row(document(1, id="é" * 128), "d" * 250)])
+    params = {"subject": f"NOT {'é' * 748}", "ascending": "yes"}
+    answer = await client.get(f"/v3/{'d' * 250}/events", params=params)
+    assert len(answer.json()["items"]) == 1
+    assert numbers(await follow(client, answer, "next")) == []
 
 
 DELIVERED: dict[str, Any] = {

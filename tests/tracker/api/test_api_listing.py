@@ -31,6 +31,7 @@ def in_range(**own: str) -> tuple[int, int, bool]:
         ({"begin": "1367571600", "end": "1367571600", "ascending": "yes"}, (MAY, MAY, True)),
         ({"end": "1367571600"}, (MAY, NOW, False)),
         ({"end": "1367571600", "ascending": "yes"}, (0, MAY, True)),
+        ({"ascending": "yes", "pretty": "yes"}, (0, LATEST, True)),
         ({"begin": "0", "ascending": "YES"}, (0, LATEST, True)),
         ({"begin": "1367571600", "ascending": "true"}, (MAY, LATEST, True)),
     ],
