@@ -11,11 +11,13 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -55,6 +57,28 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: Literal["front", "starlette"] = "front"
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, but a signal only asks it to drain, and a drained worker exits with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on the first SIGTERM or SIGINT, leave at once on the second."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop accepting and answer what was asked; leave at once if told so again."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    def orphaned(self) -> None:
+        """Drain, since whoever started this worker is gone."""
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self.should_exit = True
+
+
 def main() -> None:
     """Read the settings and answer until told to stop."""
     line = sys.stdin.buffer.readline()
@@ -65,21 +89,32 @@ def main() -> None:
     logs.configure(settings.log_format)
     try:
         keyring = Keyring.load(settings.keyring)
+        segments = Segments.create(Path(settings.spool), settings.segment_bytes)
+        counters = Counters.create(segments.folder)
     except KeyringError as error:
         sys.exit(str(error))
-    sockets = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
-    uvloop.run(serve(settings, keyring, sockets))
+    except OSError as error:
+        sys.exit(f"cannot write the spool {settings.spool}: {error.strerror}")
+    uvloop.run(serve(settings, keyring, segments, counters))
 
 
-async def serve(settings: WorkerSettings, keyring: Keyring, sockets: list[socket.socket]) -> None:
-    """Answer on the sockets until SIGTERM, SIGINT or the end of standard input."""
+async def serve(
+    settings: WorkerSettings, keyring: Keyring, segments: Segments, counters: Counters
+) -> None:
+    """Answer on the inherited sockets until told to stop; write every hit that still waits."""
+    loop = asyncio.get_running_loop()
+    spool = Spool(
+        segments, counters, late_after=settings.late_after, queue_limit=settings.queue_limit
+    )
+    book = Book(loop)
+    edge = Edge(Domains(keyring, settings.tracking_domains), spool, counters)
+    state = {"edge": edge, "book": book, "trusted": TrustedProxies(settings.trusted_proxies)}
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
-        async with worker(settings, keyring) as state:
-            yield state
+        yield state
 
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             application(lifespan),
             http=Front if settings.protocol == "front" else BoundedProtocol,
@@ -95,36 +130,19 @@ async def serve(settings: WorkerSettings, keyring: Keyring, sockets: list[socket
             timeout_graceful_shutdown=int(DRAIN),
         )
     )
-
-    def stop() -> None:
-        server.should_exit = True
-
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop)
-    with contextlib.suppress(KeyboardInterrupt):
-        await server.serve(sockets=sockets)
-
-
-@contextlib.asynccontextmanager
-async def worker(settings: WorkerSettings, keyring: Keyring) -> AsyncIterator[dict[str, Any]]:
-    """Open what the worker answers from; on the way out write every hit that still waits."""
-    segments = Segments.create(Path(settings.spool), settings.segment_bytes)
-    counters = Counters.create(segments.folder)
+    loop.add_reader(sys.stdin.fileno(), server.orphaned)
+    told = {"pid": os.getpid(), "stream": segments.folder.name}
+    logger.info("worker_started", extra=told)
     counters.cells[Counter.STARTED_AT] = int(time.time())
-    spool = Spool(
-        segments, counters, late_after=settings.late_after, queue_limit=settings.queue_limit
-    )
-    book = Book(asyncio.get_running_loop())
-    edge = Edge(Domains(keyring, settings.tracking_domains), spool, counters)
     # Objects that live as long as the worker are none of the collector's business.
     gc.collect()
     gc.freeze()
-    logger.info("worker_started", extra={"pid": os.getpid(), "stream": segments.folder.name})
     try:
-        yield {"edge": edge, "book": book, "trusted": TrustedProxies(settings.trusted_proxies)}
+        await server.serve([socket.socket(fileno=number) for number in settings.listen_fds])
     finally:
         book.close()
         await spool.close(FLUSH)
-        logger.info("worker_stopped", extra={"pid": os.getpid()})
+        logger.info("worker_stopped", extra=told)
 
 
 if __name__ == "__main__":
