@@ -21,6 +21,7 @@ CACHED: Final = 20_000  # agents; a few hundred bytes each
 
 TYPES: Final[dict[Role, ClientType]] = {
     "mail": "email client",
+    "browser": "browser",
     "proxy": "email client",
     "prefetch": "robot",
     "probe": "robot",
@@ -28,22 +29,16 @@ TYPES: Final[dict[Role, ClientType]] = {
     "embedded": "library",
     "library": "library",
 }
-# What the crawler list's tags are in Mailgun's words; the others are robots.
-CRAWLER_TYPES: Final[dict[str, ClientType]] = {
-    "http-library": "library",
-    "feed-reader": "feed reader",
-}
 
 # The parser's words, where the field has others. Mailgun names no Linux distribution.
 OS_NAMES: Final = {
-    "Other": "unknown",
     "Mac OS X": "OS X",
     "macOS": "OS X",
     "iPadOS": "iOS",
     "ATV OS X": "tvOS",
     "ChromeOS": "Chrome OS",
-    "BlackBerry OS": "BlackBerry",
-    "BlackBerry Tablet OS": "BlackBerry",
+    "Web0S": "webOS",
+    "WatchOS": "watchOS",
 } | dict.fromkeys(
     (
         "Arch Linux",
@@ -66,9 +61,20 @@ OS_NAMES: Final = {
     ),
     "Linux",
 )
+# For agents that the parser has no pattern for, such as Office's apps: the first that is in them.
+SYSTEM_WORDS: Final = (
+    ("Mac OS", "OS X"),
+    ("macOS", "OS X"),
+    ("iPhone", "iOS"),
+    ("iPad", "iOS"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
 # One product, one name, whatever engine it uses on a phone.
 CLIENT_NAMES: Final = {
     "Other": "unknown",
+    "Apple Mail": "Safari",  # the parser's word for any WebKit; the real one is in our table
     "Chrome Mobile iOS": "Chrome Mobile",
     "Chrome Mobile WebView": "Chrome Mobile",
     "Mobile Safari UI/WKWebView": "Mobile Safari",
@@ -110,7 +116,11 @@ class Clients:
     """Knows agents by their User-Agent; the same agent is read once."""
 
     def __init__(self, table: Agents) -> None:
-        self._rules = (*table.agents, *_crawlers(frozenset(table.crawlers_except)))
+        self._rules = (
+            *table.agents,
+            *_crawlers(frozenset(table.crawlers_except)),
+            *table.robots,
+        )
         # ua-parser matches a thousand patterns in one pass and answers with the number of the row.
         rows: list[Matcher[ua_parser.UserAgent]] = [
             UserAgentMatcher(rule.match, str(row)) for row, rule in enumerate(self._rules)
@@ -151,6 +161,8 @@ class Parsed(UserAgent):  # type: ignore[misc]
     def system(self) -> str:
         """The operating system's name in Mailgun's words."""
         family: str = self.os.family
+        if family == "Other":
+            return next((name for word, name in SYSTEM_WORDS if word in self.ua_string), "unknown")
         return OS_NAMES.get(family, family)
 
     @property
@@ -164,6 +176,8 @@ class Parsed(UserAgent):  # type: ignore[misc]
             return "tablet"
         if self.is_mobile or self.system == "iOS":
             return "mobile"
+        if "Mobile" in self.ua_string and self.system not in DESKTOP_SYSTEMS:
+            return "mobile"
         if self.is_pc or self.system in DESKTOP_SYSTEMS:
             return "desktop"
         return "unknown" if self.system == "unknown" else "other"
@@ -174,12 +188,21 @@ def _generic(parsed: Parsed) -> Client:
     known = Client("unknown", parsed.system, parsed.kind_of_device, parsed.name)
     if parsed.is_bot:
         return replace(known, type="robot", role="robot")
+    if known.name == "unknown" and known.device == "unknown":
+        return _stranger(parsed, known)
     if known.name == "unknown" or known.name in PLAYERS:
-        return known if known.os == "unknown" else replace(known, type="other")
-    if parsed.is_email_client:
+        return replace(known, type="other")
+    if parsed.is_email_client and parsed.browser.family != "Apple Mail":
         return replace(known, type="email client", role="mail")
     on_the_move = known.device in ("mobile", "tablet")
     return replace(known, type="mobile browser" if on_the_move else "browser")
+
+
+def _stranger(parsed: Parsed, known: Client) -> Client:
+    """Return what nobody knows: no browser if it doesn't say Mozilla, as each does since 1994."""
+    if parsed.ua_string.startswith("Mozilla/"):
+        return known
+    return replace(known, type="robot", role="embedded")
 
 
 def _named(rule: AgentRule, parsed: Parsed) -> Client:
@@ -204,7 +227,5 @@ def _crawlers(excepted: frozenset[str]) -> Iterator[AgentRule]:
     for crawler in CRAWLER_USER_AGENTS_DATA:
         if crawler["pattern"] in excepted:
             continue
-        tag = next((tag for tag in crawler.get("tags", ()) if tag in CRAWLER_TYPES), "")
-        kind = CRAWLER_TYPES.get(tag)
-        role: Role = "library" if kind == "library" else "robot"
-        yield AgentRule(match=crawler["pattern"], name="", role=role, type=kind)
+        role: Role = "library" if "http-library" in crawler.get("tags", ()) else "robot"
+        yield AgentRule(match=crawler["pattern"], name="", role=role)

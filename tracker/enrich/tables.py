@@ -30,7 +30,7 @@ ClientType = Literal[
 ]
 Device = Literal["desktop", "mobile", "tablet", "other", "unknown"]
 # Ours; each table says what they mean.
-Role = Literal["mail", "proxy", "prefetch", "probe", "embedded", "library", "robot"]
+Role = Literal["mail", "browser", "proxy", "prefetch", "probe", "embedded", "library", "robot"]
 Meaning = Literal["certain", "near-delivery", "apple-egress", "renders"]
 
 
@@ -63,6 +63,7 @@ class Agents(Row, frozen=True):
     source: str
     updated: date
     agents: tuple[AgentRule, ...]
+    robots: tuple[AgentRule, ...] = ()
     crawlers_except: tuple[str, ...] = ()
 
 
