@@ -60,6 +60,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Server(uvicorn.Server):
     """uvicorn's server, but a signal only asks it to drain, and a drained worker exits with 0."""
 
+    _signalled = False
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Drain on the first SIGTERM or SIGINT, leave at once on the second."""
@@ -70,8 +72,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop accepting and answer what was asked; leave at once if told so again."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        self.force_exit = self._signalled
+        self.should_exit = self._signalled = True
 
     def orphaned(self) -> None:
         """Drain, since whoever started this worker is gone."""
