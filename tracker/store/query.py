@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
     tuple_,
     union,
+    union_all,
 )
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
@@ -184,14 +185,16 @@ def page(walk: Walk) -> Page:
     """Return the statement for a walk's events: time, id and document, in the walk's order."""
     anchor = anchored(walk.tree)
     if anchor is None:
-        return _leg(walk, EVERY_EVENT)
+        return _leg(walk, EVERY_EVENT, walk.tree)
     way, column = WAYS[anchor.field], FIELDS[anchor.field].column
-    legs = [_leg(walk, way).where(column == text) for text in sorted(anchor.texts)]
+    rest = _rest(walk.tree, anchor)
+    legs = [_leg(walk, way, rest).where(column == text) for text in sorted(anchor.texts)]
     if len(legs) == 1:
         return legs[0]
     # Each leg stops at the limit, and the legs are merged. One walk for all values would read and
-    # sort every event that has any of them. A union: an event with two of the tags is on two legs.
-    merged = union(*(select(leg.subquery()) for leg in legs)).subquery()
+    # sort every event that has any of them. An event with two of the tags is on two legs.
+    joined = union if way.table is tag else union_all
+    merged = joined(*(select(leg.subquery()) for leg in legs)).subquery()
     return _ordered(walk, select(merged.c.at, merged.c.id, merged.c.document), merged)
 
 
@@ -220,6 +223,19 @@ def _joined(anchors: list[Anchor | None]) -> Anchor | None:
     return Anchor(known[0].field, frozenset().union(*(anchor.texts for anchor in known)))
 
 
+def _rest(tree: Tree, anchor: Anchor) -> Tree:
+    """Return what is left to ask of events that hold one of the anchor's texts."""
+    if _plain(tree) and anchored(tree) == anchor:
+        return EVERYTHING
+    if isinstance(tree, AllOf):
+        return AllOf(tuple(_rest(part, anchor) for part in tree.parts))
+    return tree
+
+
+def _plain(tree: Tree) -> bool:
+    return isinstance(tree, Match) or (isinstance(tree, AnyOf) and all(map(_plain, tree.parts)))
+
+
 def condition(tree: Tree) -> ColumnElement[bool]:
     """Return the SQL condition of a tree; it is never NULL, so NOT is its exact opposite."""
     match tree:
@@ -237,13 +253,13 @@ def condition(tree: Tree) -> ColumnElement[bool]:
             return or_(false(), *map(condition, parts))
 
 
-def _leg(walk: Walk, way: Way) -> Page:
+def _leg(walk: Walk, way: Way, tree: Tree) -> Page:
     along = way.table
     statement = (
         select(along.c.at, along.c.id, event.c.document)
         .select_from(along)
         .with_hint(along, f"INDEXED BY {way.index}", "sqlite")
-        .where(along.c.domain == walk.domain, *_range(walk, along), condition(walk.tree))
+        .where(along.c.domain == walk.domain, *_range(walk, along), condition(tree))
     )
     if along is not event:
         statement = statement.join(event, and_(*_same_event(along)))

@@ -63,7 +63,7 @@ async def test_what_was_inserted_is_there_after_opening_again(tmp_path: Path) ->
 
 async def test_whoever_follows_the_feed_misses_nothing_of_several_writers(tmp_path: Path) -> None:
     stores = [await Store.open(tmp_path / "store.db") for _ in range(3)]
-    numbers = range(300)
+    numbers = range(60)
 
     async def write(store: Store, mine: range) -> None:
         for number in mine:

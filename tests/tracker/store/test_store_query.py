@@ -240,3 +240,13 @@ def test_a_walk_goes_along_one_index_to_its_first_event_and_sorts_nothing(
 def test_a_value_that_is_asked_for_twice_is_walked_once() -> None:
     twice = AnyOf((Match("tags", "Sale"), Match("tags", "sale")))
     assert anchored(twice) == query.Anchor("tags", frozenset({"sale"}))
+
+
+def test_a_filter_as_long_as_may_be_is_answered(database: Path) -> None:
+    tree = AllOf(
+        tuple(
+            AnyOf(tuple(Match(field, f"{field} {number}") for number in range(25)))
+            for field in ("tags", "event")
+        )
+    )
+    assert walked(database, Walk(DOMAIN, ascending=True, limit=300, tree=tree)) == []
