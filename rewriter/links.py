@@ -21,8 +21,7 @@ from rewriter.urls import NotFollowed, Url, resolve
 # What a reader sees that is itself an address: "https://example.com/x", "www.example.com",
 # "example.com/path", but no "Node.js" and no mail address.
 _VISIBLE_URL = re.compile(
-    r"(?:https?://\S+|(?:www\.)[\w-]+(?:\.[\w-]+)+\S*|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/\S*)",
-    re.IGNORECASE,
+    r"(?:https?://|www\.(?=[\w-]+\.\w))\S++|(?:[\w-]++\.)++[a-z]{2,}+/\S*+", re.IGNORECASE
 )
 _TRIMMED: Final = "".join(map(chr, range(0x21)))
 _UNCHOSEN: Final = Choice()

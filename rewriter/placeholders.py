@@ -13,13 +13,13 @@ from urllib.parse import quote
 # "%E2%80" is no placeholder: between per cent signs, a name that begins like an escape counts only
 # where the second sign begins no escape either.
 _FORMS: Final = (
-    r"\{\{\{?\s*(?P<mustache>[^{}]*?)\s*\}?\}\}",
-    r"\{%[^{}]*?%\}",
-    r"<%=?\s*(?P<erb>[^<>]*?)\s*%>",
-    r"\[\[\s*(?P<brackets>[^\[\]]*?)\s*\]\]",
-    r"\*\|(?P<mailchimp>[^|]*?)\|\*",
-    r"%%(?P<exact>[A-Za-z_][\w.:-]*)%%",
-    r"%(?:(?![0-9A-Fa-f]{2})|(?=[\w.:-]+%(?![0-9A-Fa-f]{2})))(?P<percent>[A-Za-z_][\w.:-]*)%",
+    r"\{\{\{?(?P<mustache>[^{}]*+)\}\}\}?",
+    r"\{%(?P<liquid>[^{}]*+)(?<=%)\}",
+    r"<%=?(?P<erb>[^<>]*+)(?<=%)>",
+    r"\[\[(?P<brackets>[^\[\]]*+)\]\]",
+    r"\*\|(?P<mailchimp>[^|]*+)\|\*",
+    r"%%(?P<exact>[A-Za-z_][\w.:-]*+)%%",
+    r"%(?:(?![0-9A-Fa-f]{2})|(?=[\w.:-]++%(?![0-9A-Fa-f]{2})))(?P<percent>[A-Za-z_][\w.:-]*+)%",
 )
 _PLACEHOLDER = re.compile("|".join(_FORMS))
 _HINT = re.compile(r"[{%\[|]")  # every form holds one of these, and most links none
@@ -40,7 +40,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     """
 
     def value(found: re.Match[str]) -> str:
-        name = (found[found.lastgroup] if found.lastgroup else "").removeprefix("recipient.")
+        name = found[found.lastgroup or 0].strip(" %").removeprefix("recipient.")
         return quote(values[name], safe="") if name in values else found[0]
 
     return _PLACEHOLDER.sub(value, text)

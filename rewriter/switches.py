@@ -45,7 +45,9 @@ _TAGS: Final = b"ses:tags"
 STRIPPED: Final = frozenset((*_OPT_OUTS, *_NAMES, _CATEGORY, _TAGS))
 _SPOKEN: Final = STRIPPED | {b"class"}
 
-_CLASS_MARK = re.compile(rb"(?:^|[\t\n\f\r ]++)" + any_case(_OPT_OUT_CLASS) + rb"(?![^\t\n\f\r ])")
+_CLASS_MARK = re.compile(
+    rb"[\t\n\f\r ]?(?<![^\t\n\f\r ])" + any_case(_OPT_OUT_CLASS) + rb"(?![^\t\n\f\r ])"
+)
 _CONTROLS = dict.fromkeys((*range(0x20), 0x7F))
 _UNCHOSEN: Final = Choice()
 

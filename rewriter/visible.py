@@ -6,7 +6,7 @@ In: a page and the offsets between which a link's content lies. Out: its text, w
 import html as htmllib
 import re
 
-_TAG = re.compile(rb"<[^>]*+>")
+_TAG = re.compile(rb"<[^<>]*+>")
 _LINK_END = re.compile(rb"</[aA](?=[\t\n\f\r />])")
 
 
