@@ -83,9 +83,7 @@ def read_headers(data: bytes, start: int, end: int) -> Headers:
         fields.append(Field(match[1].lower(), at, match.start(2), match.end()))
         at = match.end()
     blank = BLANK.match(data, at, end)
-    return Headers(
-        data, tuple(fields), blank.end() if blank else at, bool(blank) or (at == end and at > start)
-    )
+    return Headers(data, tuple(fields), blank.end() if blank else at, bool(blank))
 
 
 def after_mbox_line(data: bytes) -> int:

@@ -117,7 +117,7 @@ class PlannedMessage:
     def _header_replacements(self, mint: Mint, context: Context) -> Iterator[Replacement]:
         headers = self.structure.headers
         changes: list[listheaders.Change] = list(listheaders.removed(self.controls.fields))
-        if not any(notice.part == "1" for notice in self.structure.notices):
+        if headers.separated and not any(n.part == "1" for n in self.structure.notices):
             changes += listheaders.placeholders(headers, self.policy, self.controls.fields)
             # Without a recipient, a one-click POST could end nobody's subscription.
             if self.policy.config.list_unsubscribe and context.recipient:

@@ -93,6 +93,8 @@ def _walk(
     headers: Headers, start: int, end: int, default: MediaType, path: tuple[int, ...]
 ) -> Iterator[Part | Notice]:
     name = ".".join(map(str, path or (1,)))
+    if not headers.separated and headers.body == end:
+        return  # headers and nothing else
     if (doubt := _doubt(headers)) is not None:
         yield Notice("ambiguous", name, doubt)
         return
