@@ -12,12 +12,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
 from socket import socket
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -39,6 +39,7 @@ NEWSLETTER = Path("deploy/demo/newsletter.eml")
 HOST = "localhost"  # what a browser on this machine can open
 CLICKS_SHOWN = 4
 LOG = "tracker.log"
+READY_WITHIN = 15  # seconds after which a person is told where to look
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,13 @@ def demo(
     client = Client(f"http://{bound(api)}", read_keys(key_file)[0])
     console.print(f"\nThe API: http://{bound(api)}, user api, password in {key_file}")
     stages = [roles.edge(settings, [edge]), [roles.office(settings, api)]]
-    with _errors_to(settings.data / LOG):
+    log = settings.data / LOG
+    with _errors_to(log):
         logs.configure("text")
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        status = asyncio.run(_run(stages, [edge, api], client, console))
+        status = asyncio.run(_run(stages, [edge, api], _watch(client, console, log)))
     if status:
-        raise Mistake(f"it could not start: {settings.data / LOG} says why", Exit(status))
+        raise Mistake(f"it could not start: {log} says why", Exit(status))
     console.print(f"\nStopped. What was recorded is in {settings.data}/.")
     return status
 
@@ -151,9 +153,9 @@ def _show(console: Console, kind: str, what: str, url: str) -> None:
 
 
 async def _run(
-    stages: Sequence[Sequence[Child]], listeners: Sequence[socket], client: Client, console: Console
+    stages: Sequence[Sequence[Child]], listeners: Sequence[socket], watch: Coroutine[Any, Any, None]
 ) -> int:
-    watching = asyncio.create_task(_watch(client, console))
+    watching = asyncio.create_task(watch)
     try:
         return await supervise(stages, listeners)
     finally:
@@ -162,9 +164,13 @@ async def _run(
             await watching
 
 
-async def _watch(client: Client, console: Console) -> None:
+async def _watch(client: Client, console: Console, log: Path) -> None:
     async with client:
-        await client.until_ready()
+        try:
+            await asyncio.wait_for(client.until_ready(), READY_WITHIN)
+        except TimeoutError:
+            console.print(f"Not ready yet: {log} says why.")
+            await client.until_ready()
         position = await client.position()
         console.print("\n[bold]Ready.[/] Ctrl-C stops.\n")
         async for event in client.follow(position):

@@ -1,0 +1,189 @@
+"""The whole system as an operator runs it: `serve`, and what the other commands then tell."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from rewriter.keyring import Keyring
+from rewriter.tokens import Context, Link, Tokens
+from tests.tracker.operation.conftest import Said, Tracker
+from tests.tracker.operation.running import ROOT, Running, running
+from tracker.mistake import Exit
+
+TRACKING_DOMAIN = "127.0.0.1"
+
+
+def click(edge: str, recipient: str, sending_domain: str = "shop.example") -> httpx.Response:
+    """Follow a recipient's link."""
+    tokens = Tokens(Keyring.load("data/keyring.json").for_domain(TRACKING_DOMAIN))
+    context = Context("1@shop.example", recipient, sending_domain, 1_700_000_000)
+    token = tokens.mint(
+        b"c", tokens.seal_link(Link("https://x.example/")), tokens.seal_context(context)
+    )
+    answer = httpx.get(f"http://{edge}/c/{token.decode()}", headers={"user-agent": "Firefox"})
+    assert answer.status_code == 302
+    return answer
+
+
+class Following:
+    """`tracker events --follow --json` as a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def recipients(self, count: int) -> list[str]:
+        """Wait for that many events; return whose they are."""
+        assert self.process.stdout is not None
+        lines = (self.process.stdout.readline() for _ in range(count))
+        return [json.loads(line)["recipient"] for line in lines]
+
+
+@contextmanager
+def following(api: str, *arguments: str) -> Iterator[Following]:
+    command = ["events", *arguments, "--follow", "--json", "--url", f"http://{api}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker", *command],
+        env={"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield Following(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def served(tracker: Tracker) -> Iterator[Running]:
+    """Serve a fresh data folder; wait until the back office answers."""
+    tracker("keys", "new")
+    with running("serve") as serving:
+        httpx.get(f"http://{serving.addresses[1]}/healthz", timeout=60).raise_for_status()
+        yield serving
+
+
+def test_a_click_is_seen_by_whoever_follows(served: Running) -> None:
+    edge, api = served.addresses
+    with following(api) as everything, following(api, "shop.example") as shop:
+        click(edge, "ann@example.net")
+        assert everything.recipients(1) == shop.recipients(1) == ["ann@example.net"]
+        click(edge, "bob@example.net", "other.example")
+        click(edge, "cid@example.net")
+        assert everything.recipients(2) == ["bob@example.net", "cid@example.net"]
+        assert shop.recipients(1) == ["cid@example.net"]
+
+
+def test_events_are_told_by_domain_kind_and_recipient(served: Running, tracker: Tracker) -> None:
+    edge, api = served.addresses
+    with following(api) as follower:
+        for recipient in ("ann@example.net", "bob@example.net", "ann@example.net"):
+            click(edge, recipient)
+            follower.recipients(1)
+
+    def told(*arguments: str) -> list[str]:
+        said = tracker("events", *arguments, "--json", "--url", f"http://{api}")
+        return [json.loads(line)["recipient"][:3] for line in said.out.splitlines()]
+
+    assert told() == told("shop.example") == ["ann", "bob", "ann"]
+    assert told("shop.example", "--limit", "2") == told("--limit", "2") == ["bob", "ann"]
+    assert told("--recipient", "bob@example.net") == ["bob"]
+    assert told("shop.example", "--recipient", "bob@example.net") == ["bob"]
+    assert told("shop.example", "--event", "opened") == told("else.example") == []
+    shown = tracker("events", "--url", f"http://{api}").out.splitlines()
+    assert ["clicked" in line and "https://x.example/" in line for line in shown] == [True] * 3
+
+
+def test_what_was_answered_before_the_stop_is_told_after_it(
+    served: Running, tracker: Tracker
+) -> None:
+    for number in range(20):
+        click(served.addresses[0], f"{number}@example.net")
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.stderr is not None
+    served.process.stderr.read()
+    assert served.process.wait() == 0
+    with running("office") as office:
+        told = tracker("events", "--json", "--url", f"http://{office.addresses[0]}").out
+    assert {json.loads(line)["recipient"] for line in told.splitlines()} == {
+        f"{number}@example.net" for number in range(20)
+    }
+
+
+def test_a_killed_office_comes_back_and_nothing_is_missing(served: Running) -> None:
+    edge, api = served.addresses
+    with following(api) as follower:
+        click(edge, "ann@example.net")
+        assert follower.recipients(1) == ["ann@example.net"]
+        children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+        office = next(
+            int(pid)
+            for pid in children.read_text().split()
+            if b"tracker.office" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        subprocess.run(["kill", "-9", str(office)], check=True)
+        click(edge, "bob@example.net")
+        assert follower.recipients(1) == ["bob@example.net"]
+
+
+def test_an_unreadable_database_stops_everything_with_one_sentence(tracker: Tracker) -> None:
+    tracker("keys", "new")
+    Path("data/store.db").write_text("no database at all " * 100)
+    with running("serve") as serving:
+        assert serving.process.stderr is not None
+        said = [line for line in serving.process.stderr if not line.startswith("{")]
+        assert serving.process.wait() == Exit.DATA
+    assert len(said) == 1
+    assert said[0].startswith("tracker: cannot open the store data/store.db: ")
+
+
+def test_dead_letters_are_listed_and_replayed(served: Running, tracker: Tracker) -> None:
+    listed = tracker("dead", "list")
+    assert (listed.status, listed.out) == (0, "There are no dead letters.\n")
+    assert tracker("dead", "replay").out == "0 to be replayed\n"
+    assert tracker("dead", "replay", "nobody").status == Exit.DATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("--url", "http://127.0.0.1:1"), Exit.UNAVAILABLE, "nothing answers at"),
+        (("--url", "nonsense"), Exit.UNAVAILABLE, "nothing answers at nonsense"),
+        (("--key-file", "none"), Exit.NO_INPUT, "no API key at none"),
+        (("--limit", "1000"), Exit.USAGE, "less than or equal to 300"),
+    ],
+)
+def test_events_says_what_is_wrong(
+    tracker: Tracker, arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    Path("data").mkdir()
+    Path("data/api.key").write_text("key")
+    Path("data/api.key").chmod(0o600)
+    said = tracker("events", *arguments)
+    assert said.status == status
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_wrong_key_is_refused(served: Running, tracker: Tracker) -> None:
+    Path("wrong.key").write_text("wrong")
+    Path("wrong.key").chmod(0o600)
+    url = f"http://{served.addresses[1]}"
+    said: Said = tracker("events", "--url", url, "--key-file", "wrong.key")
+    assert (said.status, said.err) == (
+        Exit.NO_PERMISSION,
+        f"tracker: the API at {url} refuses the key\n",
+    )
+
+
+def test_the_edge_is_no_api(served: Running, tracker: Tracker) -> None:
+    said = tracker("events", "--url", f"http://{served.addresses[0]}")
+    assert said.status == Exit.USAGE
+    assert "is not the API" in said.err
