@@ -2,15 +2,17 @@ import asyncio
 import resource
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable
-from tracker.store.query import Walk
+from tracker.store.query import Match, Walk
 from tracker.store.row import row
 from tracker.store.schema import APPLICATION, VERSION
 
@@ -181,3 +183,29 @@ async def test_an_insertion_that_is_given_up_leaves_all_or_nothing(store: Store)
         assert len(await documents(store)) in {0, len(batch)}
     await store.insert(batch)
     assert len(await documents(store)) == len(batch)
+
+
+@pytest.mark.parametrize("batches", [0, 1, 13])
+async def test_a_process_killed_at_any_moment_has_stored_what_it_said_it_had(
+    tmp_path: Path, batches: int
+) -> None:
+    path = tmp_path / "store.db"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", endless.__name__, str(path)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout is not None
+    for _ in range(batches):
+        await process.stdout.readline()
+    process.kill()
+    said = batches + (await process.stdout.read()).count(b"stored")
+    await process.wait()
+
+    store = await Store.open(path)
+    stored = len(await documents(store))
+    assert stored in {said * endless.BATCH, (said + 1) * endless.BATCH}
+    sale = Walk(DOMAIN, ascending=True, limit=10_000, tree=Match("tags", "sale"))
+    assert len(await documents(store, sale)) == stored
+    assert len(await store.feed(0, 10_000)) == stored
+    await store.close()

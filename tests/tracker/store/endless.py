@@ -1,0 +1,24 @@
+"""Insert batches for ever, and say so after each: a process for a test to kill."""
+
+import asyncio
+import itertools
+import sys
+
+from tests.tracker.store.documents import document
+from tracker.store.database import Store
+from tracker.store.row import row
+
+BATCH = 10
+
+
+async def main(path: str) -> None:
+    store = await Store.open(path)
+    for first in itertools.count(0, BATCH):
+        batch = [row(document(number, tags=["sale"])) for number in range(first, first + BATCH)]
+        await store.insert(batch)
+        sys.stdout.write("stored\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
