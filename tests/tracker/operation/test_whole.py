@@ -144,9 +144,33 @@ def test_an_unreadable_database_stops_everything_with_one_sentence(tracker: Trac
     assert said[0].startswith("tracker: cannot open the store data/store.db: ")
 
 
-def test_dead_letters_are_listed_and_replayed(served: Running, tracker: Tracker) -> None:
-    listed = tracker("dead", "list")
-    assert (listed.status, listed.out) == (0, "There are no dead letters.\n")
+def test_a_hit_whose_key_was_retired_too_early_is_kept_listed_and_replayed(
+    tracker: Tracker,
+) -> None:
+    tracker("keys", "new")
+    keyring = Path("data/keyring.json").read_bytes()
+    with running("edge") as edge:
+        click(edge.addresses[0], "ann@example.net")
+        edge.process.terminate()
+        edge.until("worker_stopped")
+    tracker("keys", "new")
+    tracker("keys", "retire", "1", "--yes")
+    with running("office") as office:
+        office.until("dead_letters", sink="store", letters=1)
+        [letter] = json.loads(tracker("dead", "list", "--json").out)
+        assert (letter["sink"], letter["state"]) == ("store", "dead")
+        assert "unknown key" in letter["reason"]
+        assert "unknown key" in tracker("dead", "list").out
+        Path("data/keyring.json").write_bytes(keyring)
+        assert tracker("dead", "replay", letter["id"]).out == "1 to be replayed\n"
+        with following(office.addresses[0]) as follower:
+            assert follower.recipients(1) == ["ann@example.net"]
+
+
+def test_dead_letters_that_are_not_there_are_said_not_to_be(
+    tracker: Tracker, served: Running
+) -> None:
+    assert tracker("dead", "list").out == "There are no dead letters.\n"
     assert tracker("dead", "replay").out == "0 to be replayed\n"
     assert tracker("dead", "replay", "nobody").status == Exit.DATA
 
