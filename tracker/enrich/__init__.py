@@ -4,6 +4,7 @@ In: a `Hit`, its `Context` and `Link`, the other hits of its message. Out: an `E
 nothing may be recorded. Pure, but for what `Knowledge` looks up in files that were opened before.
 """
 
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ __all__ = [
     "revised",
 ]
 
+logger = logging.getLogger(__name__)
+
 EVENTS: Final[dict[str, Kind]] = {"o": "opened", "c": "clicked", "u": "unsubscribed"}
 
 # Mail Privacy Protection says only "Mozilla/5.0"; its network tells that it is Apple's mail app.
@@ -64,8 +67,10 @@ class Knowledge:
     ) -> "Knowledge":
         """Open the databases and the rule tables; a table in the `rules` folder replaces ours.
 
-        Raises PlaceError and RulesError.
+        Raises PlaceError and RulesError. Warns once if there is no database to find places in.
         """
+        if not databases:
+            logger.warning("places_unknown", extra={"reason": "no City database is configured"})
         return cls(
             Clients(load_agents(rules)),
             Networks(load_networks(rules)),
@@ -91,13 +96,13 @@ def enrich(
     """
     if hit.kind == "u" and hit.method != "POST":
         return None
-    # In every mode but full, places too are looked up by what is kept of the address.
     address = parse_address(hit.address)
     network = knowledge.networks.find(address, knowledge.places.asn(address))
     client = knowledge.clients.of(hit.user_agent)
     judgement = verdict(
         hit, others, client=client, network=network, link=link, sent_at=context.sent_at
     )
+    # In every mode but full, the place too is that of the network.
     ip = hit.address if context.privacy == "full" else network_of(hit.address)
     event = Event(
         event=EVENTS[hit.kind],

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import maxminddb
-import structlog
 from geoip2.models import City
 from msgspec import UNSET
 
@@ -21,8 +20,6 @@ from tracker.enrich.tables import Address
 from tracker.event import Geolocation
 
 UNKNOWN: Final = Geolocation()
-
-_log = structlog.get_logger(__name__)
 
 
 class PlaceError(Exception):
@@ -73,18 +70,22 @@ class Places:
     def __init__(self, paths: Sequence[Path] = ()) -> None:
         """Raise PlaceError if one can't be used."""
         self._databases = tuple(Database.open(path) for path in paths)
-        if not paths:
-            _log.warning("geolocation is off: no database is configured, every place is Unknown")
 
     def refresh(self) -> None:
         """Open the files that were replaced; cheap enough for every batch.
 
-        Raises PlaceError for one that can't be used. The database before it stays in use then.
+        Raises PlaceError for one that can't be used: what was there before stays in use.
         """
-        self._databases = tuple(
-            Database.open(database.path) if database.changed() else database
-            for database in self._databases
-        )
+        fresh, trouble = [], None
+        for database in self._databases:
+            try:
+                fresh.append(Database.open(database.path) if database.changed() else database)
+            except PlaceError as error:
+                fresh.append(database)
+                trouble = error
+        self._databases = tuple(fresh)
+        if trouble is not None:
+            raise trouble
 
     def place(self, address: Address | None) -> Geolocation:
         """Return where an address is. Raises PlaceError if a database turns out damaged."""
