@@ -80,7 +80,7 @@ def edge(workers: Sequence[WorkerFacts], now: float) -> Check:
             "degraded",
             f"{silent} of {len(alive)} edge workers showed no life for {SILENT_AFTER:.0f} s",
         )
-    return Check("ok", f"{_counted(len(alive), 'edge worker')} alive")
+    return Check("ok", f"{counted(len(alive), 'edge worker')} alive")
 
 
 def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
@@ -88,7 +88,7 @@ def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
     failing = sum(worker.failing for worker in workers if worker.alive)
     space = f"{free / (1 << 30):.1f} GiB free"
     if failing:
-        return Check("down", f"{_counted(failing, 'edge worker')} can't write hits; {space}")
+        return Check("down", f"{counted(failing, 'edge worker')} can't write hits; {space}")
     if free < NO_SPACE:
         return Check("down", f"the disk is full: {space}")
     if free < LITTLE_SPACE:
@@ -98,7 +98,7 @@ def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
 
 def sink(facts: SinkFacts) -> Check:
     """Tell how far a sink is behind, and why."""
-    dead = f"; {_counted(facts.dead_letters, 'dead letter')}" if facts.dead_letters else ""
+    dead = f"; {counted(facts.dead_letters, 'dead letter')}" if facts.dead_letters else ""
     if facts.trouble:
         return Check(
             "degraded",
@@ -108,7 +108,7 @@ def sink(facts: SinkFacts) -> Check:
     if facts.unreadable:
         return Check(
             "degraded",
-            f"{_counted(facts.unreadable, 'stream')} of the spool can't be read: a newer version"
+            f"{counted(facts.unreadable, 'stream')} of the spool can't be read: a newer version"
             f" wrote there{dead}",
         )
     if facts.lag > BEHIND_AFTER:
@@ -116,5 +116,6 @@ def sink(facts: SinkFacts) -> Check:
     return Check("ok", f"up to date{dead}")
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Say `1 worker` or `2 workers`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -61,17 +61,21 @@ class Sweep:
         self.failing = ""
 
     async def run(self) -> None:
-        """Sweep until cancelled. What fails is tried again the next time."""
+        """Sweep until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
-            try:
-                await asyncio.to_thread(self.once)
-            except (OSError, LedgerUnavailable) as error:
-                if not self.failing:
-                    logger.error("sweep_failed", extra={"reason": str(error)})
-                self.failing = str(error)
-            else:
-                self.failing = ""
+            await self.attempt()
+
+    async def attempt(self) -> None:
+        """Sweep once; what fails is told and left to the next time."""
+        try:
+            await asyncio.to_thread(self.once)
+        except (OSError, LedgerUnavailable) as error:
+            if not self.failing:
+                logger.error("sweep_failed", extra={"reason": str(error)})
+            self.failing = str(error)
+        else:
+            self.failing = ""
 
     def once(self) -> None:
         """Remove what every sink has, and take a survey. Raises OSError, LedgerUnavailable."""

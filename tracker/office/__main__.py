@@ -97,6 +97,7 @@ async def work(settings: OfficeSettings) -> None:
                 ws="none",
                 access_log=False,
                 log_config=None,
+                log_level="warning",
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=ANSWER_WITHIN,
@@ -113,6 +114,7 @@ async def work(settings: OfficeSettings) -> None:
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
         for task in (*late, *chores):
             task.cancel()
+        await office.sweep.attempt()
         server.should_exit = True
 
 

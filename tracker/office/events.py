@@ -15,7 +15,7 @@ from tracker.contexts import Contexts
 from tracker.enrich import Knowledge, PlaceError, enrich
 from tracker.enrich.place import Places
 from tracker.event import Event
-from tracker.health import Check
+from tracker.health import Check, counted
 from tracker.hit import Hit
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class Events:
     def __init__(self, contexts: Contexts, knowledge: Knowledge, databases: int) -> None:
         self._contexts = contexts
         self._knowledge = knowledge
+        self._placeless = dataclasses.replace(knowledge, places=Places())
         self._databases = databases
         self._trouble = ""
 
@@ -45,8 +46,7 @@ class Events:
             return enrich(hit, context, link, self._knowledge)
         except PlaceError as error:
             self._note(str(error))
-            blind = dataclasses.replace(self._knowledge, places=Places())
-            return enrich(hit, context, link, blind)
+            return enrich(hit, context, link, self._placeless)
 
     def refresh(self) -> None:
         """Take up databases that were replaced; one that can't be used leaves the one before."""
@@ -63,7 +63,7 @@ class Events:
             return Check("degraded", self._trouble)
         if not self._databases:
             return Check("ok", "no City database: every place is Unknown")
-        return Check("ok", f"looked up in {self._databases} databases")
+        return Check("ok", f"looked up in {counted(self._databases, 'database')}")
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:
