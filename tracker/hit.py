@@ -5,7 +5,7 @@ found out later, from these facts alone.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import count
 from typing import Final, Literal
 
@@ -62,13 +62,9 @@ class HitIds:
         return (at // 1000).to_bytes(6, "big") + self._process + number.to_bytes(4, "big")
 
 
-def kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, dict[str, str]]:
-    """Return the User-Agent and the other headers that a hit keeps; `headers` in lower case."""
-    user_agent = ""
-    kept: dict[str, str] = {}
-    for name, value in headers:
-        if name == b"user-agent":
-            user_agent = value[:MAX_USER_AGENT].decode("latin-1")
-        elif name in KEPT_HEADERS:
-            kept[name.decode("ascii")] = value[:MAX_HEADER].decode("latin-1")
-    return user_agent, kept
+def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return the headers that a hit keeps, of those of a request in lower case."""
+    return {
+        name.decode("ascii"): headers[name][:MAX_HEADER].decode("latin-1")
+        for name in KEPT_HEADERS & headers.keys()
+    }

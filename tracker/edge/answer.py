@@ -7,7 +7,7 @@ here, so that they can't disagree about a token, a hit or a redirect.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from rewriter.tokens import BadToken, Tokens, open_link
 from tracker.edge import pages
 from tracker.edge.counters import Counter, Counters
 from tracker.edge.domains import Domains
-from tracker.hit import MAX_ADDRESS, Hit, HitIds, Kind, encode, kept_headers
+from tracker.hit import MAX_ADDRESS, MAX_USER_AGENT, Hit, HitIds, Kind, encode, kept_headers
 from tracker.spool import Spool, SpoolUnavailable
 
 # The smallest GIF that every mail client shows: one transparent pixel, 43 bytes.
@@ -33,18 +33,18 @@ PATIENCE: Final = (
 
 HIT_KINDS: Final[Mapping[bytes, Kind]] = {b"o": "o", b"c": "c", b"u": "u"}
 
-Headers = Sequence[tuple[bytes, bytes]]
-
 
 class Asked(NamedTuple):
     """What one request brought: header names in lower case, the address as trusted proxies tell it.
 
+    `host` is the Host header, empty unless there is exactly one: two are a forgery (RFC 9112 §3.2).
     `via` says how an unsubscription was posted: "one-click" (RFC 8058) or "page".
     """
 
     method: str
     token: bytes
-    headers: Headers
+    host: bytes
+    headers: Mapping[bytes, bytes]
     address: str
     via: str = ""
 
@@ -198,16 +198,14 @@ class Edge:
         await released
 
     def _verified(self, kind: bytes, asked: Asked) -> tuple[Tokens, bytes]:
-        hosts = [value for name, value in asked.headers if name == b"host"]
-        # RFC 9112 §3.2: a request with two Hosts is one that somebody forged.
-        domain_tokens = self._domains.tokens(hosts[0]) if len(hosts) == 1 else None
+        domain_tokens = self._domains.tokens(asked.host)
         if domain_tokens is None:
             raise BadToken("domain")
         return domain_tokens, domain_tokens.verify(kind, asked.token)
 
     def _hit(self, kind: bytes, domain_tokens: Tokens, asked: Asked) -> bytes:
         at = self._clock() // 1000
-        user_agent, kept = kept_headers(asked.headers)
+        user_agent = asked.headers.get(b"user-agent", b"")
         return encode(
             Hit(
                 self._ids.next(at),
@@ -217,8 +215,8 @@ class Edge:
                 asked.token.decode("ascii"),
                 asked.method,
                 asked.address[:MAX_ADDRESS],
-                user_agent,
-                kept,
+                user_agent[:MAX_USER_AGENT].decode("latin-1"),
+                kept_headers(asked.headers),
                 asked.via,
             )
         )

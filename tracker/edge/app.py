@@ -89,10 +89,13 @@ def response(answer: Answer) -> Response:
 
 def asked(request: Request, via: str = "") -> Asked:
     """Return what a request brought, as uvicorn and its proxy handling tell it."""
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    hosts = [value for name, value in headers if name == b"host"]
     return Asked(
         request.method,
         request.path_params["token"].encode("utf-8", "surrogateescape"),
-        request.scope["headers"],
+        hosts[0] if len(hosts) == 1 else b"",
+        dict(headers),
         request.client.host if request.client else "",
         via,
     )

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from rewriter import tokens
@@ -82,8 +81,8 @@ class Front(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Enter the connection where uvicorn and the sweep find it."""
         self._transport = transport
-        client = get_remote_addr(transport)
-        self._address = client[0] if client else ""
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._book.open.add(self)
 
@@ -151,17 +150,17 @@ class Front(asyncio.Protocol):
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
-        headers = self._headers
-        names = dict(headers)
+        headers = dict(self._headers)
         if (
             self._complete != 1
-            or len(names) != len(headers)
-            or not UNUSUAL.isdisjoint(names)
+            or len(headers) != len(self._headers)
+            or not UNUSUAL.isdisjoint(headers)
             or parser.get_http_version() != "1.1"
         ):
             return False
-        address = self._trusted.client(self._address, headers)
-        good = self._edge.good(kind, Asked("GET", self._url[3:], headers, address))
+        address = self._trusted.client(self._address, headers.get(b"x-forwarded-for", b""))
+        host = headers.get(b"host", b"")
+        good = self._edge.good(kind, Asked("GET", self._url[3:], host, headers, address))
         if good is None:
             return False
         self._answer, record = good

@@ -1,7 +1,5 @@
 """Whose word about a client's address is believed."""
 
-from collections.abc import Sequence
-
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 
@@ -13,12 +11,9 @@ class TrustedProxies:
         self._any = bool(trusted)
         self._trusted = ProxyHeadersMiddleware(_nothing, trusted).trusted_hosts
 
-    def client(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
-        """Return the client's address: the last that no trusted proxy has, or the peer's own."""
-        if not self._any or peer not in self._trusted:
-            return peer
-        forwarded = b", ".join(value for name, value in headers if name == b"x-forwarded-for")
-        if not forwarded:
+    def client(self, peer: str, forwarded: bytes) -> str:
+        """Return the last address in X-Forwarded-For that no trusted proxy has, or the peer's."""
+        if not forwarded or not self._any or peer not in self._trusted:
             return peer
         return self._trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or peer
 
