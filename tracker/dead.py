@@ -68,13 +68,17 @@ class DeadLetters:
         It takes them up within a second, or when it next starts. What it can't deliver stays, with
         the reason of now. Raises LedgerUnavailable.
         """
+        return self._each("update dead set again = 1", ids)
+
+    def discard(self, ids: Sequence[str] | None = None) -> int:
+        """Drop some of them, else all, for good; return how many. Raises LedgerUnavailable."""
+        return self._each("delete from dead", ids)
+
+    def _each(self, statement: str, ids: Sequence[str] | None) -> int:
         with self._ledger.transaction() as ledger:
             if ids is None:
-                return ledger.execute("update dead set again = 1").rowcount
-            marked = ledger.executemany(
-                "update dead set again = 1 where id = ?", ((one,) for one in ids)
-            )
-            return marked.rowcount
+                return ledger.execute(statement).rowcount
+            return ledger.executemany(f"{statement} where id = ?", ((one,) for one in ids)).rowcount
 
 
 def to_replay(ledger: Ledger, sink: str, limit: int) -> list[Letter]:

@@ -145,14 +145,16 @@ class Forwarder:
     async def _forward(self, stream: Stream) -> bool:
         after = self.positions.get(stream.name, START)
         batch = await self._read(stream, after)
+        # Cleared by the first look that finds nothing: between two batches it is still behind.
         if batch.hits:
             self.progress.waiting_since[stream.name] = batch.hits[0].at
+        else:
+            self.progress.waiting_since.pop(stream.name, None)
         offer = await asyncio.to_thread(self._events, batch.hits)
         letters = offer.letters + await self._deliver(offer.pairs)
         if batch.position != after:
             await asyncio.to_thread(self._advance, stream.name, batch.position, letters)
             self.positions[stream.name] = batch.position
-        self.progress.waiting_since.pop(stream.name, None)
         if batch.finished:
             self.finished[stream.name] = batch.torn
         return batch.position != after
@@ -168,19 +170,20 @@ class Forwarder:
 
     def _events(self, hits: Sequence[Hit]) -> Offer:
         offer = Offer([], [])
+        mistakes: dict[str, str] = {}
         for hit in hits:
             try:
                 event = self._event_of(hit)
             except Unreadable as error:
                 offer.letters.append(self._letter(hit, str(error)))
             except OUR_MISTAKES as error:
-                logger.error(
-                    "mistake", extra={"where": _where(error), "error": type(error).__name__}
-                )
+                mistakes[_where(error)] = type(error).__name__
                 offer.letters.append(self._letter(hit, f"a mistake in this program: {error!r}"))
             else:
                 if event is not None:
                     offer.pairs.append((hit, event))
+        for where, what in mistakes.items():
+            logger.error("mistake", extra={"where": where, "error": what})
         return offer
 
     async def _deliver(self, pairs: Sequence[tuple[Hit, Event]]) -> list[Letter]:

@@ -13,7 +13,7 @@ import msgspec
 Status = Literal["ok", "degraded", "down"]
 WORST_FIRST: Final[tuple[Status, ...]] = ("down", "degraded", "ok")
 
-SILENT_AFTER: Final = 10.0  # seconds after which a worker that shows no life is in doubt
+SILENT_AFTER: Final = 10.0  # seconds after which a worker or sweep without sign of life is in doubt
 BEHIND_AFTER: Final = 60.0  # seconds of lag after which a sink that works is called behind
 LITTLE_SPACE: Final = 1 << 30  # bytes: an hour of 500 hits a second
 NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
@@ -94,6 +94,18 @@ def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
     if free < LITTLE_SPACE:
         return Check("degraded", f"the disk will soon be full: {space}")
     return Check("ok", f"hits can be written; {space}")
+
+
+def sweep(failing: str, age: float) -> Check:
+    """Tell whether the spool is emptied, and whether the other checks are of now.
+
+    `age` is that of the last survey, in seconds; a disk that hangs lets it grow.
+    """
+    if failing:
+        return Check("degraded", f"the spool can't be emptied: {failing}")
+    if age > SILENT_AFTER:
+        return Check("degraded", f"the spool was last looked at {age:.0f} s ago")
+    return Check("ok", "the spool is emptied of what every sink has")
 
 
 def sink(facts: SinkFacts) -> Check:

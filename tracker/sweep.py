@@ -10,6 +10,7 @@ every sink has all of it, and what the worker had counted is in the ledger's tot
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,12 +34,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """How things stand.
+    """How things stand at a time, in Unix seconds.
 
     `counted` sums up all workers that ever were, by counter; `backlog` is in bytes by sink, and
     `dead_letters` are by sink too; `free` is the space left on the spool's disk, in bytes.
     """
 
+    at: float
     workers: tuple[WorkerFacts, ...]
     counted: Mapping[str, int]
     backlog: Mapping[str, int]
@@ -103,6 +105,7 @@ class Sweep:
                 for counter, value in counts.items():
                     counted[counter] = counted.get(counter, 0) + value
         return Survey(
+            at=time.time(),
             workers=tuple(map(_worker, streams)),
             counted=counted,
             backlog={

@@ -128,8 +128,7 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         closing.push_async_callback(store.close)
         book = Ledger.open(Path(settings.data) / ledger.FILE)
         closing.callback(book.close)
-        spool = SpoolReader(Path(settings.spool))
-        spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spool = _spool(Path(settings.spool))
         sinks = named(settings.sinks, store)
         for sink in sinks:
             closing.push_async_callback(sink.close)
@@ -138,6 +137,16 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         ready = readiness(sweep, forwarders, store, events.places)
         figures = exposition(lambda: sweep.survey, forwarders)
         yield Office(forwarders, sweep, events, api(store, keys, ready, figures))
+
+
+def _spool(folder: Path) -> SpoolReader:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Mistake(
+            f"cannot make the spool's folder {folder}: {error.strerror}", Exit.CANNOT_CREATE
+        ) from error
+    return SpoolReader(folder)
 
 
 async def _refresh(events: Events) -> None:

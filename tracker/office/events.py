@@ -67,7 +67,7 @@ class Events:
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:
-            logger.error("places_unknown", extra={"reason": trouble})
+            logger.error("place_database_failed", extra={"reason": trouble})
         self._trouble = trouble
 
 

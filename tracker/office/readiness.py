@@ -29,8 +29,7 @@ def _checks(
     survey = sweep.survey
     yield "edge", health.edge(survey.workers, now)
     yield "spool", health.spool(survey.workers, survey.free)
-    if sweep.failing:
-        yield "sweep", Check("degraded", f"the spool can't be emptied: {sweep.failing}")
+    yield "sweep", health.sweep(sweep.failing, now - survey.at)
     for forwarder in forwarders:
         yield f"sink {forwarder.sink.name}", health.sink(_facts(forwarder, survey, now))
 

@@ -310,3 +310,30 @@ def test_hits_that_nobody_wants_as_events_are_passed_over(
     asyncio.run(office.drain())
     assert sink.calls == 0
     assert office.ledger.positions("kept")[worker.name] > Position()
+
+
+def test_a_letter_that_is_discarded_is_gone_and_its_hit_stays_passed(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click("one"), click("two"))
+    office = office_with(Kept())
+    asyncio.run(office.drain())
+    letters = DeadLetters(office.ledger)
+    first, second = letters.list()
+    assert letters.discard([first.id]) == 1
+    assert list(letters.list()) == [second]
+    assert letters.discard() == 1
+    asyncio.run(office.drain())
+    assert not letters.count()
+
+
+def test_a_sink_that_catches_up_is_behind_until_nothing_is_left(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    lags: list[float] = []
+    sink = Kept(trouble=lambda: lags.append(office.forwarders[0].progress.lag(2e9)))
+    office = office_with(sink)
+    asyncio.run(office.drain())
+    assert lags[0] > 0
+    assert office.forwarders[0].progress.lag(2e9) == 0

@@ -63,7 +63,7 @@ def test_a_new_database_that_cannot_be_used_leaves_the_old_one(
         events.refresh()
     assert country(events, token(keyring)) == "SE"
     assert events.places().status == "degraded"
-    assert [record.message for record in caplog.records] == ["places_unknown"]
+    assert [record.message for record in caplog.records] == ["place_database_failed"]
 
 
 def test_a_damaged_database_costs_places_and_no_events(tmp_path: Path, keyring: Keyring) -> None:

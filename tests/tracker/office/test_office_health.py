@@ -71,6 +71,20 @@ def test_a_sink_tells_how_far_it_is_behind_and_why(
 
 
 @pytest.mark.parametrize(
+    ("failing", "age", "status", "says"),
+    [
+        ("", 1, "ok", "the spool is emptied of what every sink has"),
+        ("disk gone", 1, "degraded", "the spool can't be emptied: disk gone"),
+        ("", 42, "degraded", "the spool was last looked at 42 s ago"),
+    ],
+)
+def test_a_sweep_that_fails_or_hangs_is_told(
+    failing: str, age: float, status: Status, says: str
+) -> None:
+    assert health.sweep(failing, age) == Check(status, says)
+
+
+@pytest.mark.parametrize(
     ("statuses", "worst"),
     [
         (["ok", "ok"], "ok"),

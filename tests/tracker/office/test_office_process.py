@@ -13,12 +13,14 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import Worker, click, token
 from tracker.hit import Hit
-from tracker.mistake import Exit
+from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings
+from tracker.office.__main__ import STATUSES, opened
 from tracker.store.database import Store
 
 COMMAND = (sys.executable, "-m", "tracker.office")
@@ -155,19 +157,19 @@ def test_no_address_and_no_token_reaches_the_log(
 
 
 @pytest.mark.parametrize(
-    ("mistake", "status", "sentence"),
+    ("mistake", "sentence"),
     [
-        ("no keyring", Exit.CONFIG, "no keyring at"),
-        ("bad key file", Exit.CONFIG, "others can read the API key file"),
-        ("bad store", Exit.DATA, "the store"),
-        ("bad ledger", Exit.DATA, "cannot use"),
-        ("bad place", Exit.CONFIG, "the geo database"),
-        ("bad sink", Exit.CONFIG, "there is no sink 'kafka'"),
-        ("bad settings", Exit.CONFIG, "the office's settings on standard input"),
+        ("no keyring", "no keyring at"),
+        ("bad key file", "others can read the API key file"),
+        ("bad store", "the store"),
+        ("bad ledger", "cannot use"),
+        ("bad place", "the geo database"),
+        ("bad spool", "cannot make the spool's folder"),
+        ("bad sink", "there is no sink 'kafka'"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(
-    tmp_path: Path, keyring: Keyring, mistake: str, status: Exit, sentence: str
+def test_what_cannot_be_opened_is_told_by_name(
+    tmp_path: Path, keyring: Keyring, mistake: str, sentence: str
 ) -> None:
     settings = told(tmp_path)
     match mistake:
@@ -182,17 +184,32 @@ def test_a_mistake_is_told_in_one_sentence(
             (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
         case "bad place":
             (tmp_path / "city.mmdb").write_text("no database")
-            settings = msgspec.structs.replace(
-                settings, geo_databases=[str(tmp_path / "city.mmdb")]
-            )
+            settings = replace(settings, geo_databases=[str(tmp_path / "city.mmdb")])
+        case "bad spool":
+            (tmp_path / "spool").write_text("no folder")
         case "bad sink":
-            settings = msgspec.structs.replace(settings, sinks=("kafka",))
-        case "bad settings":
-            settings = msgspec.structs.replace(settings, listen_fds="none")
-    office = orphaned(settings)
-    said = office.stderr.decode()
-    assert office.returncode == status
-    assert sentence in said
-    assert [line for line in said.splitlines() if not line.startswith("{")] == [
-        said.splitlines()[-1]
-    ]
+            settings = replace(settings, sinks=("kafka",))
+
+    async def start() -> None:
+        async with opened(settings):
+            pytest.fail("nothing was wrong")
+
+    with pytest.raises((Mistake, *STATUSES), match=sentence):
+        asyncio.run(start())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "sentence"),
+    [
+        ({"keyring": "/nowhere"}, Exit.CONFIG, "tracker: no keyring at /nowhere"),
+        ({"sinks": ("kafka",)}, Exit.CONFIG, "tracker: there is no sink 'kafka'"),
+        ({"listen_fds": "none"}, Exit.CONFIG, "tracker: the office's settings on standard input"),
+    ],
+)
+def test_a_mistake_ends_the_process_with_one_sentence(
+    tmp_path: Path, keyring: Keyring, wrong: dict[str, object], status: Exit, sentence: str
+) -> None:
+    office = orphaned(replace(told(tmp_path), **wrong))
+    *logged, said = office.stderr.decode().splitlines()
+    assert (office.returncode, said[: len(sentence)]) == (status, sentence)
+    assert all(line.startswith("{") for line in logged)
