@@ -25,7 +25,7 @@ _AS_SENT = re.compile(
 )
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(.*)", re.DOTALL)
 _UP_TO_PATH = re.compile(r"[/\\?#]")
-_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]+)(?::0*([0-9]{0,5}))?")
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]+)(?::(0*[0-9]{0,5}))?")
 _NOT_SENT = str.maketrans("", "", "\t\n\r")
 _TRIMMED: Final = "".join(map(chr, range(0x21)))  # C0 controls and space
 
