@@ -19,7 +19,7 @@ from tracker.enrich.client import Client, Clients
 from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import UNKNOWN, PlaceError, Places
 from tracker.enrich.privacy import kept, network_of, pseudonym
-from tracker.enrich.tables import RulesError, load_agents, load_networks
+from tracker.enrich.tables import Address, RulesError, load_agents, load_networks
 from tracker.enrich.verdict import Judgement, judged_again, message_of, verdict
 from tracker.event import (
     ClientInfo,
@@ -103,7 +103,10 @@ def enrich(
         hit, others, client=client, network=network, link=link, sent_at=context.sent_at
     )
     # In every mode but full, the place too is that of the network.
-    ip = hit.address if context.privacy == "full" else network_of(hit.address)
+    ip = hit.address
+    if context.privacy != "full":
+        ip = network_of(hit.address)
+        address = parse_address(ip)
     event = Event(
         event=EVENTS[hit.kind],
         id=urlsafe_b64encode(hit.id).rstrip(b"=").decode(),
@@ -114,7 +117,7 @@ def enrich(
         tags=list(context.tags),
         user_variables=dict(context.variables),
         ip=ip,
-        geolocation=_place(knowledge.places, ip, network, judgement),
+        geolocation=_place(knowledge.places, address, network, judgement),
         client_info=_client_info(hit, client, judgement),
         message=Message(headers={"message-id": context.message_id.strip("<>")}),
         url=link.destination if hit.kind == "c" else UNSET,
@@ -133,13 +136,15 @@ def revised(before: Event, after: Event) -> Event | None:
     return replace(after, revision=before.revision + 1)
 
 
-def _place(places: Places, ip: str, network: Network | None, judgement: Judgement) -> Geolocation:
+def _place(
+    places: Places, address: Address | None, network: Network | None, judgement: Judgement
+) -> Geolocation:
     """Return where the reader is; a proxy stands elsewhere, Apple's in the same country."""
     if network is not None and network.means == "apple-egress":
-        return Geolocation(country=places.place(parse_address(ip)).country)
+        return Geolocation(country=places.place(address).country)
     if judgement.kind == "proxy":
         return UNKNOWN
-    return places.place(parse_address(ip))
+    return places.place(address)
 
 
 def _client_info(hit: Hit, client: Client, judgement: Judgement) -> ClientInfo:

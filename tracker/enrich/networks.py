@@ -31,10 +31,10 @@ def parse_address(text: str) -> Address | None:
 
 
 class Networks:
-    """Finds networks by longest match: one dictionary for each version and prefix length."""
+    """Finds networks by longest match: one dictionary for each prefix length, the longest first."""
 
     def __init__(self, table: NetworkTable) -> None:
-        self._blocks: dict[tuple[int, int], dict[int, Network]] = {}
+        lengths: dict[int, dict[int, dict[int, Network]]] = {4: {}, 6: {}}
         self._asns: dict[int, Network] = {}
         for rule in table.networks:
             for number in rule.asns:
@@ -42,19 +42,16 @@ class Networks:
             for text in rule.blocks:
                 block = ipaddress.ip_network(text)
                 shift = block.max_prefixlen - block.prefixlen
-                self._blocks.setdefault((block.version, shift), {})[
-                    int(block.network_address) >> shift
-                ] = Network(rule.name, rule.means, text)
-        self._order = sorted(self._blocks)
+                blocks = lengths[block.version].setdefault(shift, {})
+                blocks[int(block.network_address) >> shift] = Network(rule.name, rule.means, text)
+        self._four, self._six = (sorted(lengths[version].items()) for version in (4, 6))
 
     def find(self, address: Address | None, asn: int | None = None) -> Network | None:
         """Return the network of an address; its AS number is asked where no block holds it."""
         if address is None:
             return None
         number = int(address)
-        for version, shift in self._order:
-            if version == address.version:
-                network = self._blocks[version, shift].get(number >> shift)
-                if network is not None:
-                    return network
+        for shift, blocks in self._four if address.version == 4 else self._six:
+            if (network := blocks.get(number >> shift)) is not None:
+                return network
         return None if asn is None else self._asns.get(asn)

@@ -33,6 +33,8 @@ class Database:
     path: Path
     reader: maxminddb.Reader
     version: tuple[int, int, int]
+    tells_asn: bool
+    only_ipv4: bool
 
     @classmethod
     def open(cls, path: Path) -> "Database":
@@ -44,7 +46,9 @@ class Database:
             raise PlaceError(f"the geo database {path} can't be read: {error.strerror}") from error
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise PlaceError(f"the geo database {path} isn't a MaxMind DB file: {error}") from error
-        return cls(path, reader, _version(found))
+        about = reader.metadata()
+        tells_asn = "asn" in about.database_type.lower()
+        return cls(path, reader, _version(found), tells_asn, about.ip_version == 4)
 
     def changed(self) -> bool:
         """Tell whether another file stands at the path now; a missing one is no change."""
@@ -55,7 +59,7 @@ class Database:
 
     def record(self, address: Address) -> dict[str, Any]:
         """Return what the database holds of an address, empty if nothing. Raises PlaceError."""
-        if address.version == 6 and self.reader.metadata().ip_version == 4:
+        if self.only_ipv4 and address.version == 6:
             return {}
         try:
             record = self.reader.get(address)
@@ -92,6 +96,8 @@ class Places:
         if address is None:
             return UNKNOWN
         for database in self._databases:
+            if database.tells_asn:
+                continue
             record = database.record(address)
             if "country_code" in record:
                 return _flat(record)
@@ -104,6 +110,8 @@ class Places:
         if address is None:
             return None
         for database in self._databases:
+            if not database.tells_asn:
+                continue
             number = database.record(address).get("autonomous_system_number")
             if isinstance(number, int | str) and str(number).isdecimal():
                 return int(number)
