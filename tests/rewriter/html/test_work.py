@@ -43,10 +43,14 @@ HOSTILE = (
     "<body>",
     "<base>", "<base x>", "<head>", "<meta ", "--!", "<a href=x>", "<a href=https://a.b/>",
     "<a href='https://a.b/?{{'>", "<a class='untracked '>", "<a ses:no-track>", "{{",
-    "{{ses:openTracker}}", "%unsubscribe_url%", "%unsubscribe_url", "<a href=%unsubscribe_url%>", "&", "&#",
-    "\0", "<a>www.a.a", "<area><", "<a href='http://click.example.com/c/a.b.c'>",
+    "{{ses:openTracker}}", "%unsubscribe_url%", "%unsubscribe_url", "<a href=%unsubscribe_url%>",
+    "&", "&#", "\0", "<a>www.a.a", "<area><", "/..", "[[", "*|", "a.", "é", "%e2", "<a href='http://click.example.com/c/a.b.c'>",
 )  # fmt: skip
-BEFORE = ("", "<a href='", "<!--", "<!--[if mso]>", "<svg>", "<a href=x>", "<a class='untracked")
+BEFORE = (
+    "", "<a href='https://a.b/", "<a href='https://", "<!--", "<!--[if mso]>", "<svg>",
+    "<a href=x>", "<a class='untracked",
+)  # fmt: skip
+AFTER = "'></a>"
 
 
 class Reader:
@@ -104,7 +108,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_no_page_makes_the_scanner_read_it_over_and_over(
     work: list[int], before: str, bit: str
 ) -> None:
-    html = (before + bit * (SIZE // len(bit))).encode()
+    html = (before + bit * (SIZE // len(bit)) + AFTER).encode()
     policy = rewriter(opens=True, pixel="both", skip_visible_urls=True).policy
     work[0] = 0
     plan_page(html, policy)
