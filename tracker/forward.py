@@ -65,8 +65,7 @@ class Progress:
     failures: int = 0
     trouble: str = ""
     retry_in: float = 0.0
-    waiting_since: dict[str, int] = field(default_factory=dict)  # a stream's oldest hit: its `at`
-
+    waiting_since: dict[str, int] = field(default_factory=dict)  # by stream: its oldest hit's `at`
     unreadable: set[str] = field(default_factory=set)  # streams
 
     def acknowledge(self, events: Iterable[Event]) -> None:
@@ -81,7 +80,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Enriched:
     """What became of some hits: pairs of a hit and its event, and letters for those without one."""
 
     pairs: list[tuple[Hit, Event]]
@@ -145,13 +144,13 @@ class Forwarder:
     async def _forward(self, stream: Stream) -> bool:
         after = self.positions.get(stream.name, START)
         batch = await self._read(stream, after)
-        # Cleared by the first look that finds nothing: between two batches it is still behind.
+        letters: list[Letter] = []
         if batch.hits:
             self.progress.waiting_since[stream.name] = batch.hits[0].at
+            letters = await self._offer(batch.hits)
         else:
+            # Only now: between two batches the sink is still behind.
             self.progress.waiting_since.pop(stream.name, None)
-        offer = await asyncio.to_thread(self._events, batch.hits)
-        letters = offer.letters + await self._deliver(offer.pairs)
         if batch.position != after:
             await asyncio.to_thread(self._advance, stream.name, batch.position, letters)
             self.positions[stream.name] = batch.position
@@ -168,23 +167,28 @@ class Forwarder:
             logger.error("stream_unreadable", extra={"sink": self.sink.name, "stream": stream.name})
             return Batch((), after)
 
-    def _events(self, hits: Sequence[Hit]) -> Offer:
-        offer = Offer([], [])
+    async def _offer(self, hits: Sequence[Hit]) -> list[Letter]:
+        """Bring hits to the sink; return letters for those that die. Raises SinkUnavailable."""
+        enriched = await asyncio.to_thread(self._events, hits)
+        return enriched.letters + await self._deliver(enriched.pairs)
+
+    def _events(self, hits: Sequence[Hit]) -> Enriched:
+        enriched = Enriched([], [])
         mistakes: dict[str, str] = {}
         for hit in hits:
             try:
                 event = self._event_of(hit)
             except Unreadable as error:
-                offer.letters.append(self._letter(hit, str(error)))
+                enriched.letters.append(self._letter(hit, str(error)))
             except OUR_MISTAKES as error:
                 mistakes[_where(error)] = type(error).__name__
-                offer.letters.append(self._letter(hit, f"a mistake in this program: {error!r}"))
+                enriched.letters.append(self._letter(hit, f"a mistake in this program: {error!r}"))
             else:
                 if event is not None:
-                    offer.pairs.append((hit, event))
+                    enriched.pairs.append((hit, event))
         for where, what in mistakes.items():
             logger.error("mistake", extra={"where": where, "error": what})
-        return offer
+        return enriched
 
     async def _deliver(self, pairs: Sequence[tuple[Hit, Event]]) -> list[Letter]:
         """Deliver events; return letters for those that are refused. Raises SinkUnavailable."""
@@ -209,8 +213,7 @@ class Forwarder:
             dead.to_replay, self._ledger, self.sink.name, REPLAYED_AT_ONCE
         )
         if letters:
-            offer = await asyncio.to_thread(self._events, [letter.hit for letter in letters])
-            kept = offer.letters + await self._deliver(offer.pairs)
+            kept = await self._offer([one.hit for one in letters])
             await asyncio.to_thread(self._settle, letters, kept)
         return bool(letters)
 

@@ -10,7 +10,7 @@ Promise: what a method has recorded survives a crash of this process and of the 
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -66,8 +66,9 @@ class Ledger:
         return cls(connection)
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file, once nobody is at it."""
+        with self._one_at_a_time:
+            self._connection.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -98,9 +99,8 @@ class Ledger:
 
         The folder of a finished stream may still be there.
         """
-        with self.transaction() as ledger:
-            streams = {stream for (stream,) in ledger.execute("select stream from finished")}
-            return streams, dict(ledger.execute("select counter, value from total").fetchall())
+        streams = {stream for (stream,) in self.rows("select stream from finished")}
+        return streams, dict(self.rows("select counter, value from total"))
 
     def finish(self, stream: str, counted: Mapping[str, int]) -> None:
         """Record that every sink has a stream, and add what its worker counted; once, ever."""
@@ -115,10 +115,13 @@ class Ledger:
             )
             ledger.execute("delete from position where stream = ?", (stream,))
 
-    def forget_finished(self, gone: Sequence[str]) -> None:
-        """Drop the record of finished streams whose folders are gone."""
+    def forget_all_but(self, present: Collection[str]) -> None:
+        """Drop what is known of streams whose folders are gone; their counts stay in the sums."""
+        known = self.rows("select stream from finished union select stream from position")
+        gone = [row for row in known if row[0] not in present]
         with self.transaction() as ledger:
-            ledger.executemany("delete from finished where stream = ?", ((name,) for name in gone))
+            ledger.executemany("delete from finished where stream = ?", gone)
+            ledger.executemany("delete from position where stream = ?", gone)
 
 
 def advance(connection: sqlite3.Connection, sink: str, stream: str, position: Position) -> None:

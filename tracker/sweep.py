@@ -57,8 +57,7 @@ class Sweep:
         self._ledger = ledger
         self._forwarders = forwarders
         self._dead = DeadLetters(ledger)
-        present = {stream.name for stream in spool.streams()}
-        ledger.forget_finished([name for name in ledger.finished()[0] if name not in present])
+        ledger.forget_all_but({stream.name for stream in spool.streams()})
         self.survey = self._look()
         self.failing = ""
 

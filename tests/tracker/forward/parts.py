@@ -1,7 +1,9 @@
 """What the tests of the back office are built from: real workers' streams and a sink in memory."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import resource
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -52,6 +54,17 @@ def click(token: str) -> Hit:
     """Click a link once more."""
     at = next(_at)
     return Hit(_ids.next(at), "c", at, DOMAIN, token, "GET", "192.0.2.1", "Mozilla/5.0")
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Have the system refuse to let any file grow beyond a size, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Worker:

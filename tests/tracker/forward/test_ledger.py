@@ -42,6 +42,11 @@ def test_positions_are_there_when_the_ledger_is_opened_again(open_ledger: Open) 
     assert again.positions("another sink") == {}
 
 
+def test_the_disk_is_synced_at_every_transaction(open_ledger: Open) -> None:
+    full = 2  # sqlite.org/pragma.html#pragma_synchronous
+    assert open_ledger().rows("pragma synchronous") == [(full,)]
+
+
 def test_letters_are_listed_however_many_there_are(open_ledger: Open) -> None:
     ledger = open_ledger()
     letters = [letter("sink", click("x"), "why", 1) for _ in range(PAGE + 1)]

@@ -1,6 +1,8 @@
 """The spool is emptied of what every sink has, and of nothing else."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from tracker.edge.counters import Counter
 from tracker.hit import Hit
 from tracker.reader import START, Position
 from tracker.sweep import TORN, backlog
+
+Log = pytest.LogCaptureFixture
 
 
 def fill(worker: Worker, keyring: Keyring, segments: int) -> list[Hit]:
@@ -89,8 +93,32 @@ def test_counts_are_added_once_even_if_the_stream_could_not_be_removed_at_first(
     assert not office_with(again).ledger.finished()[0]
 
 
+def test_a_spool_that_was_removed_by_hand_leaves_nothing_behind(
+    tmp_path: Path, keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    asyncio.run(office_with(Kept()).drain())
+    shutil.rmtree(worker.segments.folder)
+    restarted = office_with(Kept())
+    assert not restarted.ledger.positions("kept")
+
+
+def test_a_sweep_that_fails_says_so_once_and_goes_on(
+    tmp_path: Path, worker: Worker, keyring: Keyring, office_with: Offices, caplog: Log
+) -> None:
+    office = office_with(Kept())
+    (tmp_path / "spool").rename(tmp_path / "elsewhere")
+    asyncio.run(office.sweep.attempt())
+    asyncio.run(office.sweep.attempt())
+    assert office.sweep.failing
+    assert [record.message for record in caplog.records] == ["sweep_failed"]
+    (tmp_path / "elsewhere").rename(tmp_path / "spool")
+    asyncio.run(office.sweep.attempt())
+    assert not office.sweep.failing
+
+
 def test_a_torn_tail_is_counted_and_told_once(
-    keyring: Keyring, worker: Worker, office_with: Offices, caplog: pytest.LogCaptureFixture
+    keyring: Keyring, worker: Worker, office_with: Offices, caplog: Log
 ) -> None:
     hit = click(token(keyring))
     worker.write(hit)

@@ -4,13 +4,11 @@ import asyncio
 import io
 import json
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.tracker.forward.parts import largest_file
 from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict
 from tracker.mistake import Mistake
 from tracker.sinks import SinkUnavailable
@@ -47,17 +45,6 @@ def told(path: Path) -> list[tuple[int, int]]:
 async def deliver(sink: FileSink, *events: Event) -> None:
     await sink.deliver(events)
     await sink.close()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Have the system refuse to let any file grow beyond a size, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_every_event_is_a_line(tmp_path: Path) -> None:
