@@ -26,9 +26,12 @@ FIRST = 1_750_000_000  # seconds
 SPAN = 90 * 86_400
 BATCH = 1_000
 ASKED = 200
-AGENT = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
-    " Version/17.4 Safari/605.1.15"
+AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/{0}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS {0}_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
+    " Gecko) Mobile/15E148",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Thunderbird/{0}.2",
 )
 
 
@@ -37,20 +40,21 @@ def event(number: int, size: int, chance: random.Random) -> Event:
     kind = chance.choices(("opened", "clicked", "unsubscribed"), (89, 10, 1))[0]
     recipient = f"reader{chance.randrange(50_000)}@mail{chance.randrange(40)}.example"
     message = f"{FIRST + number // 5000}.{chance.randrange(5_000)}@{DOMAINS[number % 2]}"
+    agent = chance.choice(AGENTS).format(chance.randrange(60, 140))
     return Event(
         event=kind,  # type: ignore[arg-type]
-        id=f"{number:022}",
+        id=f"{number:08}{chance.randbytes(7).hex()}",
         timestamp=FIRST + SPAN * number / size,
         domain=Domain(DOMAINS[number % 2]),
         recipient=recipient,
         recipient_domain=recipient.partition("@")[2],
-        ip="192.0.2.1",
+        ip=".".join(str(chance.randrange(256)) for _ in range(4)),
         geolocation=Geolocation("US", "TX", "Austin"),
-        client_info=ClientInfo("browser", "OS X", "desktop", "Safari", AGENT),
+        client_info=ClientInfo("browser", "OS X", "desktop", "Safari", agent),
         message=Message({"message-id": message}),
         verdict=Verdict(),
         tags=[f"tag{chance.randrange(60)}", "newsletter"][: chance.randrange(3)],
-        url="https://shop.example/spring/offers?utm_source=newsletter",
+        url=f"https://shop{chance.randrange(900)}.example/p/{chance.randbytes(6).hex()}",
     )
 
 

@@ -6,6 +6,7 @@ to whoever follows it, in the order of insertion.
 """
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tracker.store import query, schema
+from tracker.store.document import packed, unpacked
 from tracker.store.row import Row
 
 PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
@@ -114,7 +116,7 @@ class Store:
         """Return the events of a walk. Raises StoreUnavailable."""
         async with self._reading() as connection:
             found = await connection.execute(query.page(walk))
-            return [Found(query.Key(row.at, row.id), row.document) for row in found]
+            return [Found(query.Key(row.at, row.id), unpacked(row.document)) for row in found]
 
     async def feed(self, after: int, limit: int) -> list[Ingested]:
         """Return the events that were inserted after a sequence number, 0 for all of them.
@@ -130,7 +132,10 @@ class Store:
             .limit(limit)
         )
         async with self._reading() as connection:
-            return [Ingested(*row) for row in await connection.execute(ordered)]
+            return [
+                Ingested(row.sequence, unpacked(row.document))
+                for row in await connection.execute(ordered)
+            ]
 
     async def last(self) -> int:
         """Return the last sequence number that was given out. Raises StoreUnavailable."""
@@ -162,7 +167,7 @@ def _event_values(rows: Iterable[Row], first: int) -> Iterator[dict[str, Any]]:
     for sequence, row in enumerate(rows, first):
         values = msgspec.structs.asdict(row)
         del values["tags"]
-        yield values | {"sequence": sequence}
+        yield values | {"sequence": sequence, "document": packed(row.document)}
 
 
 def _tag_values(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
@@ -235,6 +240,9 @@ def _begin_immediate(connection: Connection) -> None:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else "every connection is in use"
-        raise StoreUnavailable(f"the store can't answer: {reason}") from error
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the store can't answer: {error.orig}") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("the store can't answer: every connection is in use") from error
+    except zlib.error as error:
+        raise StoreUnavailable("the store can't answer: a document in it is damaged") from error
