@@ -25,7 +25,8 @@ BURST_LINKS: Final = 3
 BURST_WITHIN: Final = 5 * SECOND // 2
 # Gateways scan at delivery, 31 % later than a minute after it; people browse through them for ever.
 NEAR_DELIVERY: Final = 600 * SECOND
-# What the rewriter calls the link that no person sees.
+# The category that the rewriter gives the link no person sees. A sender may use the word too, but
+# this link leads to the tracking domain itself.
 HIDDEN: Final = "hidden"
 
 # Fetch Metadata (W3C) and the headers that browsers sent before it.
@@ -203,7 +204,8 @@ def _robot(facts: Facts) -> Judgement | None:
 
 
 def _hidden(facts: Facts) -> Judgement | None:
-    if facts.hit.kind == "c" and facts.link.category == HIDDEN:
+    host = facts.link.destination.partition("://")[2].partition("/")[0].partition(":")[0]
+    if facts.hit.kind == "c" and facts.link.category == HIDDEN and host == facts.hit.domain:
         return _machine("hidden-link: no person sees it")
     return None
 

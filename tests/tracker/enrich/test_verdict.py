@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rewriter.tokens import Link
 from tests.tracker.enrich.world import (
     APPLE_MAIL,
     CHROME,
@@ -154,7 +155,15 @@ def test_a_network_is_known_by_its_as_number_too() -> None:
 
 
 def test_whoever_follows_the_hidden_link_is_a_machine() -> None:
-    assert judged(a_hit("c"), category=HIDDEN).reasons == ("hidden-link: no person sees it",)
+    link = Link("https://t.sender.example:8443/", category=HIDDEN)
+
+    assert judged(a_hit("c"), link=link).reasons == ("hidden-link: no person sees it",)
+
+
+def test_a_sender_may_call_a_link_hidden_without_making_machines_of_readers() -> None:
+    link = Link("https://shop.example/gem", category=HIDDEN)
+
+    assert judged(a_hit("c"), link=link).kind == "person"
 
 
 def clicks(*seconds: float) -> list[Hit]:

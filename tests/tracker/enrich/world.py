@@ -72,7 +72,7 @@ def a_hit(
     )
 
 
-def judged(hit: Hit, *others: Hit, asn: int | None = None, category: str = "") -> Judgement:
+def judged(hit: Hit, *others: Hit, asn: int | None = None, link: Link = Link()) -> Judgement:  # noqa: B008
     """Judge a hit as `enrich` does."""
     network: Network | None = NETWORKS.find(parse_address(hit.address), asn)
     return verdict(
@@ -80,7 +80,7 @@ def judged(hit: Hit, *others: Hit, asn: int | None = None, category: str = "") -
         others,
         client=CLIENTS.of(hit.user_agent),
         network=network,
-        link=Link("https://sender.example/", category=category),
+        link=link,
         sent_at=SENT,
     )
 
