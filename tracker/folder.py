@@ -1,7 +1,9 @@
 """The data folder: made private, proven usable, and kept to one back office at a time."""
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tracker.mistake import Exit, Mistake
@@ -30,21 +32,24 @@ def prepare(folder: Path) -> None:
         )
 
 
-def lock(folder: Path) -> int:
-    """Keep every other back office off the folder as long as this process lives.
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other back office off the folder.
 
-    Returns the lock's file descriptor. Two back offices would forward the same hits and remove
-    each other's segments. Raises Mistake.
+    Two of them would forward the same hits and remove each other's segments. Raises Mistake.
     """
     path = folder / LOCK
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Mistake(f"cannot write {path}: {error.strerror}", Exit.CANNOT_CREATE) from error
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     except BlockingIOError as error:
         raise Mistake(
             f"another tracker works on {folder}: stop it or choose another 'data'",
             Exit.UNAVAILABLE,
         ) from error
-    except OSError as error:
-        raise Mistake(f"cannot write {path}: {error.strerror}", Exit.CANNOT_CREATE) from error
-    return descriptor
+    finally:
+        os.close(descriptor)

@@ -32,7 +32,7 @@ from tracker.commands.options import Config, configured
 from tracker.commands.shown import line, printable
 from tracker.listen import Address, bind, bound
 from tracker.mistake import Exit, Mistake
-from tracker.settings import Log
+from tracker.settings import Log, Settings
 from tracker.supervise import Child, supervise
 
 NEWSLETTER = Path("deploy/demo/newsletter.eml")
@@ -64,27 +64,17 @@ def demo(
     folder.prepare(settings.data)
     if not settings.keyring_path.exists():
         Keyring.new().save(settings.keyring_path)
-    folder.lock(settings.data)
-    edge = _bind(settings.edge.listen[0], "edge.listen")
-    api = _bind(settings.api.listen, "api.listen")
-    url = f"http://{HOST}:{bound(edge).port}"
-    tracked = settings.data / f"{message.stem}.tracked.eml"
-    tracked.write_bytes(rewritten(mail, url, settings.keyring_path))
-    console = Console()
-    _introduce(console, links(tracked.read_bytes(), url), tracked)
-    key_file = settings.data / roles.API_KEY
-    client = Client(f"http://{bound(api)}", read_keys(key_file)[0])
-    console.print(f"\nThe API: http://{bound(api)}, user api, password in {key_file}")
-    stages = [roles.edge(settings, [edge]), [roles.office(settings, api)]]
-    log = settings.data / LOG
-    with _errors_to(log):
-        logs.configure("text")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        status = asyncio.run(_run(stages, [edge, api], _watch(client, console, log)))
-    if status:
-        raise Mistake(f"it could not start: {log} says why", Exit(status))
-    console.print(f"\nStopped. What was recorded is in {settings.data}/.")
-    return status
+    with (
+        folder.locked(settings.data),
+        listen(settings.edge.listen[0], "edge.listen") as edge,
+        listen(settings.api.listen, "api.listen") as api,
+    ):
+        url = f"http://{HOST}:{bound(edge).port}"
+        tracked = settings.data / f"{message.stem}.tracked.eml"
+        tracked.write_bytes(rewritten(mail, url, settings.keyring_path))
+        console = Console(highlight=False)
+        _introduce(console, links(tracked.read_bytes(), url), tracked)
+        return _run(console, settings, edge, api)
 
 
 def rewritten(mail: bytes, url: str, keyring: Path) -> bytes:
@@ -95,7 +85,7 @@ def rewritten(mail: bytes, url: str, keyring: Path) -> bytes:
     )
     if ran.returncode:
         said = ran.stderr.decode(errors="replace").strip()
-        raise Mistake(f"the newsletter could not be tracked: {said}", Exit.DATA)
+        raise Mistake(f"the mail could not be tracked: {said}", Exit.DATA)
     return ran.stdout
 
 
@@ -121,7 +111,7 @@ def _read(message: Path) -> bytes:
         ) from error
 
 
-def _bind(address: Address, setting: str) -> socket:
+def listen(address: Address, setting: str) -> socket:
     """Listen where the settings say, or on a free port if that one is taken."""
     try:
         return bind(address, setting)
@@ -152,7 +142,24 @@ def _show(console: Console, kind: str, what: str, url: str) -> None:
     console.print(Text(f"    {url}", "blue"), soft_wrap=True)
 
 
-async def _run(
+def _run(console: Console, settings: Settings, edge: socket, api: socket) -> int:
+    """Run everything until Ctrl-C; return the exit status. Raises Mistake if it can't start."""
+    key_file = settings.data / roles.API_KEY
+    client = Client(f"http://{bound(api)}", read_keys(key_file)[0])
+    console.print(f"\nThe API: http://{bound(api)}, user api, password in {key_file}")
+    stages = [roles.edge(settings, [edge]), [roles.office(settings, api)]]
+    log = settings.data / LOG
+    with _errors_to(log):
+        logs.configure("text")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        status = asyncio.run(_supervise(stages, [edge, api], _watch(client, console, log)))
+    if status:
+        raise Mistake(f"it could not start: {log} says why", Exit(status))
+    console.print(f"\nStopped. What was recorded is in {settings.data}/.")
+    return status
+
+
+async def _supervise(
     stages: Sequence[Sequence[Child]], listeners: Sequence[socket], watch: Coroutine[Any, Any, None]
 ) -> int:
     watching = asyncio.create_task(watch)

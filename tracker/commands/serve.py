@@ -1,15 +1,15 @@
 """`tracker serve`, `tracker edge`, `tracker office`: everything, or one role alone."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
 
 from rewriter.keyring import Keyring
 from tracker import folder, logs, roles
 from tracker.commands.options import Config, configured
 from tracker.listen import bind, bound
 from tracker.settings import Settings
-from tracker.supervise import Child, supervise
+from tracker.supervise import supervise
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +37,14 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
     logs.configure(logs.form(settings.log.format))
     folder.prepare(settings.data)
     Keyring.load(settings.keyring_path)
-    stages: list[Sequence[Child]] = []
-    listeners = []
-    if edge:
-        edges = [bind(address, "edge.listen") for address in settings.edge.listen]
-        listeners += edges
-        stages.append(roles.edge(settings, edges))
-    if office:
-        folder.lock(settings.data)
-        api = bind(settings.api.listen, "api.listen")
-        listeners.append(api)
-        stages.append([roles.office(settings, api)])
-    logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
-    return asyncio.run(supervise(stages, listeners))
+    with contextlib.ExitStack() as held:
+        edges = [held.enter_context(bind(at, "edge.listen")) for at in settings.edge.listen if edge]
+        stages = [roles.edge(settings, edges)] if edge else []
+        listeners = edges
+        if office:
+            held.enter_context(folder.locked(settings.data))
+            api = held.enter_context(bind(settings.api.listen, "api.listen"))
+            stages.append([roles.office(settings, api)])
+            listeners = [*edges, api]
+        logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
+        return asyncio.run(supervise(stages, listeners))

@@ -10,6 +10,8 @@ import pytest
 
 from tracker.cli import main
 
+ROOT = Path(__file__).parents[3]
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -30,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("TRACKER_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

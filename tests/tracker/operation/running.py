@@ -6,10 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).parents[3]
 
 
 class Running:
@@ -33,7 +30,6 @@ class Running:
 def running(*arguments: str, **settings: str) -> Iterator[Running]:
     """Run a command until the block ends; settings are given as the environment has them."""
     ours = {
-        "PYTHONPATH": str(ROOT),
         "TRACKER_EDGE_LISTEN": "127.0.0.1:0",
         "TRACKER_API_LISTEN": "127.0.0.1:0",
         "TRACKER_EDGE_WORKERS": "1",

@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rewriter.keyring import Keyring
+from rewriter.tokens import Context, Link, Tokens
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
 from tracker import folder as data_folder
@@ -42,9 +44,13 @@ def test_a_reload_lets_the_edge_know_a_new_key(tracker: Tracker) -> None:
     with running("edge") as edge:
         before = edge.until("worker_started")["pid"]
         tracker("keys", "new")
+        tokens = Tokens(Keyring.load("data/keyring.json").for_domain("127.0.0.1"))
+        link, context = tokens.seal_link(Link("https://x.example/")), tokens.seal_context(Context())
+        url = f"http://{edge.addresses[0]}/c/{tokens.mint(b'c', link, context).decode()}"
+        assert httpx.get(url).status_code == 404
         edge.process.send_signal(signal.SIGHUP)
-        edge.until("worker_stopped", pid=before)
         assert edge.until("worker_started")["pid"] != before
+        assert httpx.get(url).headers["location"] == "https://x.example/"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -85,9 +91,8 @@ def test_a_port_in_use_is_named_with_the_setting_to_change(
 
 def test_two_back_offices_never_share_a_data_folder(tracker: Tracker) -> None:
     tracker("keys", "new")
-    lock = data_folder.lock(Path("data"))
-    said = tracker("office")
-    os.close(lock)
+    with data_folder.locked(Path("data")):
+        said = tracker("office")
     assert said.status == Exit.UNAVAILABLE
     assert "another tracker works on data" in said.err
 

@@ -14,7 +14,7 @@ import pytest
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
 from tests.tracker.operation.conftest import Said, Tracker
-from tests.tracker.operation.running import ROOT, Running, running
+from tests.tracker.operation.running import Running, running
 from tracker.mistake import Exit
 
 TRACKING_DOMAIN = "127.0.0.1"
@@ -50,7 +50,6 @@ def following(api: str, *arguments: str) -> Iterator[Following]:
     command = ["events", *arguments, "--follow", "--json", "--url", f"http://{api}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "tracker", *command],
-        env={"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     )
