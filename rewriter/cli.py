@@ -38,11 +38,12 @@ from rewriter.tokens import BadToken, Context, FrameTooLarge, Tokens
 
 EPILOG: Final = """\
 exit status: 0 done (a message that can't be rewritten comes out as it came); 64 wrong usage;
-65 the message can't be rewritten and --strict was given; 66 a file is missing; 70 a fault of ours;
+65 the message can't be rewritten and --strict was given; 66 a file is missing;
+69 an optional package is missing; 70 a fault of ours;
 74 output failed; 78 a wrong setting or keyring.
 
 Each setting can stand in the environment too (REWRITER_TRACKING_DOMAIN=…) or in the [rewriter]
-table of a TOML file. Another command: rewriter token show URL."""
+table of a TOML file. Other commands: rewriter token show URL, rewriter smtp."""
 
 Command = Callable[[Sequence[str], Mapping[str, str]], int]
 
@@ -120,7 +121,16 @@ def show_token(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return exits.OK
 
 
-COMMANDS: Final[Mapping[str, Command]] = {"token": show_token}
+def _smtp(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    try:
+        from rewriter import smtp  # noqa: PLC0415 - a filter of one message needn't load it
+    except ModuleNotFoundError as error:
+        complain(f"{error.name} is missing: install tracking-edge[smtp]")
+        return exits.UNAVAILABLE
+    return smtp.main(arguments, environment)
+
+
+COMMANDS: Final[Mapping[str, Command]] = {"token": show_token, "smtp": _smtp}
 
 
 def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> RewrittenMessage:

@@ -9,6 +9,8 @@ DATA: Final = 65
 """The message can't be rewritten as asked, and `--strict` was given."""
 NO_INPUT: Final = 66
 """A file to read isn't there."""
+UNAVAILABLE: Final = 69
+"""An optional package isn't installed."""
 SOFTWARE: Final = 70
 """A fault of the rewriter's own."""
 IO: Final = 74
