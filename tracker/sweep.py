@@ -88,6 +88,11 @@ class Sweep:
         self.survey = self._look()
 
     def _finish(self, stream: Stream) -> None:
+        if stream.alive():
+            # It was looked at after its worker made it and before the worker locked it.
+            for forwarder in self._forwarders:
+                del forwarder.finished[stream.name]
+            return
         torn = max(forwarder.finished[stream.name] for forwarder in self._forwarders)
         if torn:
             # A frame that was being written when the worker died; nobody was answered for it.

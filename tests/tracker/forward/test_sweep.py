@@ -1,6 +1,7 @@
 """The spool is emptied of what every sink has, and of nothing else."""
 
 import asyncio
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tracker import segment
 from tracker.edge.counters import Counter
 from tracker.hit import Hit
 from tracker.reader import START, Position
+from tracker.spool import ALIVE
 from tracker.sweep import TORN, backlog
 
 Log = pytest.LogCaptureFixture
@@ -58,6 +60,22 @@ def test_the_stream_of_a_worker_that_is_gone_is_removed_and_its_counts_are_kept(
     assert not worker.segments.folder.exists()
     assert office.sweep.survey.counted[Counter.CLICKED.name] == 1
     assert office.sweep.survey.workers == ()
+
+
+def test_a_stream_that_was_looked_at_while_it_was_born_is_kept(
+    tmp_path: Path, keyring: Keyring, office_with: Offices
+) -> None:
+    """Between making its file and locking it, a worker looks like one that is gone."""
+    alive = tmp_path / "spool" / "newborn" / ALIVE
+    alive.parent.mkdir(parents=True)
+    with alive.open("w") as file:
+        office = office_with(Kept())
+        asyncio.run(office.drain())
+        assert "newborn" in office.forwarders[0].finished
+        fcntl.flock(file, fcntl.LOCK_EX)
+        office.sweep.once()
+        assert alive.exists()
+        assert "newborn" not in office.forwarders[0].finished
 
 
 def test_a_sink_that_lacks_the_last_hits_keeps_the_stream(
