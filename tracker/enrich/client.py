@@ -4,6 +4,7 @@ In: the header as it came, which may say anything. Out: a `Client`; what is not 
 The ordered table of agents speaks first, then the list of crawlers, then the `user-agents` library.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -85,12 +86,11 @@ DESKTOP_SYSTEMS: Final = frozenset(
 )
 
 
-# Agents that the parser names but that show no pages.
+# Agents that the parser names but that show no pages; nor does what fetches through CFNetwork.
 PLAYERS: Final = frozenset(
     (
         "Amarok",
         "AppleCoreMedia",
-        "CFNetwork",
         "QuickTime",
         "Stagefright",
         "VLC",
@@ -98,6 +98,10 @@ PLAYERS: Final = frozenset(
         "iTunes",
     )
 )
+
+
+# "Mozilla/5.0 (compatible; ExampleBot/1.0; …" and "ExampleBot/1.0 …" (RFC 9110 §10.1.5).
+PRODUCT: Final = re.compile(r"compatible; ([\w.-]{2,40})|^(?!Mozilla)([\w.-]{2,40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,13 @@ class Parsed(UserAgent):  # type: ignore[misc]
         return CLIENT_NAMES.get(family, family)
 
     @property
+    def product(self) -> str:
+        """The name that a robot gives itself, where the parser knows none."""
+        if self.name != "unknown" or not (found := PRODUCT.search(self.ua_string)):
+            return self.name
+        return found[1] or found[2]
+
+    @property
     def system(self) -> str:
         """The operating system's name in Mailgun's words."""
         family: str = self.os.family
@@ -187,10 +198,10 @@ def _generic(parsed: Parsed) -> Client:
     """Return the client as the library alone knows it."""
     known = Client("unknown", parsed.system, parsed.kind_of_device, parsed.name)
     if parsed.is_bot:
-        return replace(known, type="robot", role="robot")
+        return replace(known, type="robot", name=parsed.product, role="robot")
     if known.name == "unknown" and known.device == "unknown":
         return _stranger(parsed, known)
-    if known.name == "unknown" or known.name in PLAYERS:
+    if known.name in ("unknown", *PLAYERS) or "CFNetwork/" in parsed.ua_string:
         return replace(known, type="other")
     if parsed.is_email_client and parsed.browser.family != "Apple Mail":
         return replace(known, type="email client", role="mail")
@@ -202,7 +213,7 @@ def _stranger(parsed: Parsed, known: Client) -> Client:
     """Return what nobody knows: no browser if it doesn't say Mozilla, as each does since 1994."""
     if parsed.ua_string.startswith("Mozilla/"):
         return known
-    return replace(known, type="robot", role="embedded")
+    return replace(known, type="robot", name=parsed.product, role="embedded")
 
 
 def _named(rule: AgentRule, parsed: Parsed) -> Client:
@@ -216,7 +227,7 @@ def _named(rule: AgentRule, parsed: Parsed) -> Client:
         type=kind,
         os=rule.os if rule.os and system == "unknown" else system,
         device=rule.device if device == "unknown" else device,
-        name=rule.name or parsed.name,
+        name=rule.name or (parsed.product if kind in ("robot", "library") else parsed.name),
         role=rule.role,
         bot=rule.bot,
     )

@@ -108,6 +108,12 @@ AGENTS = [
         "Electron/18.0 Safari/537.36",
         "email client, OS X, desktop, Superhuman",
     ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 12_2 like Mac OS X) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Mobile/15E148 YahooMobile/1.0 (mail; 4.0.0)",
+        "email client, iOS, mobile, Yahoo Mail",
+    ),
+    ("Spark/2.9.25.847 CFNetwork/1240.0.4 Darwin/20.6.0", "email client, iOS, mobile, Spark"),
     # Proxies: what they pretend to be is not the reader's.
     (GMAIL_PROXY, "email client, unknown, unknown, Gmail Image Proxy"),
     (
@@ -121,7 +127,10 @@ AGENTS = [
     ),
     ("Barracuda Sentinel (EE)", "robot, unknown, unknown, Barracuda Sentinel"),
     ("Microsoft Office Existence Discovery", "robot, unknown, unknown, Microsoft Office"),
-    ("Example-Link-Checker/1.0 (+https://example.com)", "robot, unknown, unknown, unknown"),
+    (
+        "Example-Link-Checker/1.0 (+https://example.com)",
+        "robot, unknown, unknown, Example-Link-Checker",
+    ),
     ("python-requests/2.32.3", "library, unknown, unknown, Python Requests"),
     ("curl/8.5.0", "library, unknown, unknown, curl"),
     # Phones that only sound like robots.
@@ -133,6 +142,7 @@ AGENTS = [
         ANDROID.format("M bot 54") + " Mobile Safari/537.36",
         "mobile browser, Android, mobile, Chrome Mobile",
     ),
+    ("Postmoose/3.1", "robot, unknown, unknown, Postmoose"),
     # Nothing to go by.
     ("", "unknown, unknown, unknown, unknown"),
     ("Mozilla/5.0", "unknown, unknown, unknown, unknown"),
