@@ -18,7 +18,10 @@ _LAST: Final = 0x10FFFF
 
 def unescape(value: str) -> str:
     """Replace the character references of an attribute's value."""
-    return _REFERENCE.sub(_meaning, value) if "&" in value else value
+    references = value.count("&")
+    if references == value.count("&amp;"):  # most links have no other
+        return value.replace("&amp;", "&") if references else value
+    return _REFERENCE.sub(_meaning, value)
 
 
 def _meaning(reference: re.Match[str]) -> str:

@@ -14,6 +14,15 @@ SPACE: Final = rb"[\t\n\f\r ]"  # \s would also take the vertical tab
 NAME_END: Final = rb"(?=[\t\n\f\r />])"
 TAG_NAME: Final = rb"[a-zA-Z][^\t\n\f\r />]*+"
 
+
+def any_case(word: bytes) -> bytes:
+    """Give a pattern that matches an ASCII word in upper and lower case alike."""
+    return b"".join(
+        b"[%c%c]" % (letter, letter - 32) if 97 <= letter <= 122 else re.escape(bytes((letter,)))
+        for letter in word
+    )
+
+
 # §13.2.5.33: an attribute's name may begin with "="; §13.2.5.37: "=>" is an empty value.
 _NAME = rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
 _VALUE = rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r \"'>][^\t\n\f\r >]*+)|(?=>))"
@@ -33,6 +42,14 @@ USUAL_REST: Final = rb"(?:" + SPACE + rb"++[a-zA-Z:_-]++=\"[^\"]*+\")*+[^>\"'=]*
 _COMMENT_END = re.compile(rb"--!?>")
 
 
+# The first attribute that is called href; whatever stands before it is passed over in one go.
+_HREF = re.compile(
+    rb"(?:[\t\n\f\r /]++|(?!" + any_case(b"href") + rb"(?![^\t\n\f\r />=]))" + _NAME
+    + rb"(?:" + _EQUALS + _UNCAUGHT_VALUE + rb")?+)*+"
+    + any_case(b"href") + rb"(?:" + _EQUALS + _VALUE + rb")?+"
+)  # fmt: skip
+
+
 class Attribute(NamedTuple):
     """Offsets of one attribute, of its value without quotes, and what stands around it."""
 
@@ -42,17 +59,17 @@ class Attribute(NamedTuple):
     value_end: int
 
 
-def any_case(word: bytes) -> bytes:
-    """Give a pattern that matches an ASCII word in upper and lower case alike."""
-    return b"".join(
-        b"[%c%c]" % (letter, letter - 32) if 97 <= letter <= 122 else re.escape(bytes((letter,)))
-        for letter in word
-    )
-
-
 def any_of(names: Iterable[bytes]) -> bytes:
     """Give a pattern that matches a whole tag name out of several, in any case."""
     return rb"(?:" + rb"|".join(map(any_case, names)) + rb")" + NAME_END
+
+
+def find_href(html: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Find the value of `href` among the attributes at `start:end`; None where there is none."""
+    found = _HREF.match(html, start, end)
+    if not found:
+        return None
+    return found.span(found.lastindex) if found.lastindex else (found.end(), found.end())
 
 
 def attributes(html: bytes, start: int, end: int) -> dict[bytes, Attribute]:

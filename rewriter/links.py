@@ -4,11 +4,14 @@ In: a reference as the sender wrote it, whether it stood in HTML or in text. Out
 order of the questions is the order of precedence.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
+from msgspec import structs
 
 from rewriter.config import Config
 from rewriter.placeholders import fill, find_placeholder
@@ -28,8 +31,7 @@ _UNCHOSEN: Final = Choice()
 _NOWHERE: Final = Link()
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A link as it stands in a message.
 
     `text` has its character references resolved; `position` counts the links of a part from 1;
@@ -44,8 +46,7 @@ class Reference:
     visible: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What becomes of a link: where it is tracked, its link frame and what that says."""
 
     reason: Reason
@@ -92,13 +93,15 @@ class Policy:
 
     def personalised(self, reference: Reference, values: Mapping[str, str]) -> bytes | None:
         """Give the link frame for one recipient's values, None where they make no good link."""
-        filled = replace(reference, text=fill(reference.text, values))
+        filled = structs.replace(reference, text=fill(reference.text, values))
         return self.decide(filled).link_frame or None
 
     def bound(self, context: Context) -> Context:
         """Put the sender's privacy mode into the context: it travels in the token."""
         privacy = self.config.privacy
-        return context if context.privacy == privacy else replace(context, privacy=privacy)
+        return (
+            context if context.privacy == privacy else dataclasses.replace(context, privacy=privacy)
+        )
 
     def _stays(self, reference: Reference) -> Reason | None:
         text = reference.text.strip(_TRIMMED)
@@ -162,4 +165,4 @@ def _with_parameters(url: Url, parameters: Sequence[tuple[str, str]]) -> Url:
     added = [f"{name}={value}" for name, value in pairs if name not in named]
     if not added:
         return url
-    return replace(url, query="&".join([query, *added] if query else added))
+    return structs.replace(url, query="&".join([query, *added] if query else added))

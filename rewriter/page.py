@@ -6,12 +6,13 @@ that stand for something of ours, and what is put in on request change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from rewriter import pixel, switches
-from rewriter.grammar import Attribute, attributes
+from rewriter.grammar import find_href
 from rewriter.labels import codec, page_codec
 from rewriter.links import Policy, Reference
 from rewriter.markup import Markup, scan
@@ -99,29 +100,28 @@ class _Page:
         """Give for each tag its report, if it holds a link, and what changes in it."""
         position = 0
         for place, tag in enumerate(self.markup.links):
-            found = attributes(self.html, tag.attributes, tag.end)
             changes: list[Change] = []
             report: LinkReport | None = None
-            if href := found.get(b"href"):
+            href = find_href(self.html, tag.attributes, tag.end)
+            if href:
                 position += 1
-                report, changes = self._link(href, self._reference(place, found, href, position))
-            if switches.are_there(found):
+                report, changes = self._link(*href, self._reference(place, *href, position))
+            if switches.are_there(self.html, tag.attributes, tag.end):
                 changes += switches.strip(self.html, tag.attributes, tag.end)
             yield report, changes
 
-    def _reference(
-        self, place: int, found: Mapping[bytes, Attribute], href: Attribute, position: int
-    ) -> Reference:
+    def _reference(self, place: int, start: int, end: int, position: int) -> Reference:
+        tag = self.markup.links[place]
         return Reference(
-            text=switches.meaning(self.html[href.value_start : href.value_end], self.encoding),
+            text=switches.meaning(self.html[start:end], self.encoding),
             position=position,
-            choice=switches.read_choice(self.html, found, self.encoding),
+            choice=switches.read_choice(self.html, tag.attributes, tag.end, self.encoding),
             base=self.base,
             encoding=self.encoding,
             visible=self._visible(place) if self.config.skip_visible_urls else "",
         )
 
-    def _link(self, href: Attribute, reference: Reference) -> tuple[LinkReport, list[Change]]:
+    def _link(self, start: int, end: int, reference: Reference) -> tuple[LinkReport, list[Change]]:
         decision = self.policy.decide(reference)
         link = decision.link
         report = LinkReport(
@@ -132,14 +132,14 @@ class _Page:
             name=link.name,
             category=link.category,
             tags=link.tags,
-            start=href.value_start,
-            end=href.value_end,
+            start=start,
+            end=end,
         )
         if not decision.tracked:
             return report, []
         slot = Slot(
-            href.value_start,
-            href.value_end,
+            start,
+            end,
             self.policy.url(CLICK),
             CLICK,
             decision.link_frame,
@@ -205,10 +205,9 @@ class _Page:
 
     def _base(self) -> Url | None:
         for tag in self.markup.bases:
-            href = attributes(self.html, tag.attributes, tag.end).get(b"href")
-            if href:
-                value = self.html[href.value_start : href.value_end]
-                return _base_url(switches.meaning(value, self.encoding), self.encoding)
+            if href := find_href(self.html, tag.attributes, tag.end):
+                text = switches.meaning(self.html[slice(*href)], self.encoding)
+                return _base_url(text, self.encoding)
         return None
 
 

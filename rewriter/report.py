@@ -6,6 +6,8 @@ Out: values that `--explain` prints and that a library's caller can look at. Not
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
+
 Reason = Literal[
     "tracked",
     "personalised",
@@ -49,8 +51,7 @@ CautionCode = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkReport:
+class LinkReport(msgspec.Struct, frozen=True):
     """One link: its place among all links of the part (from 1), its reference, what became of it.
 
     `start` and `end` are the offsets of the attribute's value in the bytes that were planned on.

@@ -6,18 +6,18 @@ see, since they spoke to the rewriter. One table holds them all.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from rewriter.charrefs import unescape
-from rewriter.grammar import ATTRIBUTE, Attribute, any_case
+from rewriter.grammar import ATTRIBUTE, any_case, attributes
 from rewriter.splice import Edit
 
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What the attributes of one link say."""
 
     tracked: bool = True
@@ -45,6 +45,7 @@ _TAGS: Final = b"ses:tags"
 STRIPPED: Final = frozenset((*_OPT_OUTS, *_NAMES, _CATEGORY, _TAGS))
 _SPOKEN: Final = STRIPPED | {b"class"}
 
+_HINT = re.compile(b"|".join(map(any_case, (b"track", b"linkname", b"ses:tags"))))  # all hold one
 _CLASS_MARK = re.compile(
     rb"[\t\n\f\r ]?(?<![^\t\n\f\r ])" + any_case(_OPT_OUT_CLASS) + rb"(?![^\t\n\f\r ])"
 )
@@ -52,15 +53,16 @@ _CONTROLS = dict.fromkeys((*range(0x20), 0x7F))
 _UNCHOSEN: Final = Choice()
 
 
-def are_there(found: Mapping[bytes, Attribute]) -> bool:
-    """Tell whether any of the attributes of a tag might be a switch."""
-    return not found.keys().isdisjoint(_SPOKEN)
+def are_there(html: bytes, start: int, end: int) -> bool:
+    """Tell whether any of the attributes at `start:end` might be a switch."""
+    return _HINT.search(html, start, end) is not None
 
 
-def read_choice(html: bytes, found: Mapping[bytes, Attribute], encoding: str) -> Choice:
-    """Read what the attributes of a link, as `grammar.attributes` finds them, say about it."""
-    if not are_there(found):
+def read_choice(html: bytes, start: int, end: int, encoding: str) -> Choice:
+    """Read what the attributes at `start:end` say about their link."""
+    if not are_there(html, start, end):
         return _UNCHOSEN
+    found = attributes(html, start, end)
     values = {
         name: meaning(html[found[name].value_start : found[name].value_end], encoding)
         for name in found.keys() & _SPOKEN

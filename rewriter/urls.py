@@ -7,8 +7,10 @@ page is (§4.4, query state), which is what a browser sends.
 """
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from rewriter.hosts import InvalidHost, parse_host
 
@@ -48,8 +50,7 @@ class NotFollowed(ValueError):
         self.reason: Literal["scheme", "relative", "invalid"] = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(msgspec.Struct, frozen=True):
     """An http or https URL in its parts, each as it is sent; `str()` puts them together.
 
     `credentials` end in an at sign; `path` begins with a solidus.
