@@ -20,7 +20,8 @@ from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import UNKNOWN, PlaceError, Places
 from tracker.enrich.privacy import kept, network_of, pseudonym
 from tracker.enrich.tables import Address, RulesError, load_agents, load_networks
-from tracker.enrich.verdict import Judgement, judged_again, message_of, verdict
+from tracker.enrich.verdict import Judgement, judged_again, message_of
+from tracker.enrich.verdict import verdict as judge
 from tracker.event import (
     ClientInfo,
     Domain,
@@ -99,7 +100,7 @@ def enrich(
     address = parse_address(hit.address)
     network = knowledge.networks.find(address, knowledge.places.asn(address))
     client = knowledge.clients.of(hit.user_agent)
-    judgement = verdict(
+    judgement = judge(
         hit, others, client=client, network=network, link=link, sent_at=context.sent_at
     )
     # In every mode but full, the place too is that of the network.

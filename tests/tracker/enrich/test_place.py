@@ -119,6 +119,15 @@ def test_a_database_that_went_away_stays_in_use(tmp_path: Path) -> None:
     assert places.place(AUSTIN).city == "Austin"
 
 
+def test_a_damaged_database_is_named_when_it_is_asked(tmp_path: Path) -> None:
+    path = write_database(tmp_path / "city.mmdb", {"192.0.2.0/24": FLAT})
+    tree, data = path.read_bytes()[:600], path.read_bytes()[600:]
+    path.write_bytes(b"\xff" * len(tree) + data)
+
+    with pytest.raises(PlaceError, match=r"city\.mmdb is damaged"):
+        Places([path]).place(AUSTIN)
+
+
 def test_a_missing_database_is_one_clear_sentence(tmp_path: Path) -> None:
     with pytest.raises(PlaceError, match=r"none\.mmdb can't be read: No such file or directory"):
         Places([tmp_path / "none.mmdb"])

@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,12 @@ def test_every_table_says_where_it_is_from_and_when() -> None:
     assert load_agents().updated.year >= 2026
     assert networks.updated.year >= 2026
     assert all(network.source for network in networks.networks)
+
+
+def test_no_exception_from_the_crawler_list_has_outlived_it() -> None:
+    patterns = {crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA}
+
+    assert set(load_agents().crawlers_except) <= patterns
 
 
 ADDRESSES = [
