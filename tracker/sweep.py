@@ -8,6 +8,7 @@ every sink has all of it, and what the worker had counted is in the ledger's tot
 """
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
@@ -61,10 +62,11 @@ class Sweep:
         self.survey = self._look()
         self.failing = ""
 
-    async def run(self) -> None:
-        """Sweep until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY)
+    async def run(self, ended: asyncio.Event) -> None:
+        """Sweep until all is forwarded that will be, and then once more."""
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), EVERY)
             await self.attempt()
 
     async def attempt(self) -> None:
@@ -88,7 +90,7 @@ class Sweep:
         self.survey = self._look()
 
     def _finish(self, stream: Stream) -> None:
-        if stream.alive():
+        if stream.alive() and stream.name not in self._ledger.finished()[0]:
             # It was looked at after its worker made it and before the worker locked it.
             for forwarder in self._forwarders:
                 del forwarder.finished[stream.name]

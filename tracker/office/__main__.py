@@ -87,7 +87,7 @@ def main() -> None:
 
 async def work(settings: OfficeSettings) -> None:
     """Forward and answer until told to stop. Raises Mistake and what STATUSES names."""
-    stopping = _told_to_stop()
+    stopping, ended = _told_to_stop(), asyncio.Event()
     listeners = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
     async with opened(settings) as office, asyncio.TaskGroup() as tasks:
         server = Server(
@@ -104,17 +104,15 @@ async def work(settings: OfficeSettings) -> None:
             )
         )
         tasks.create_task(server.serve(listeners))
-        chores = [
-            tasks.create_task(office.sweep.run()),
-            tasks.create_task(_refresh(office.events)),
-        ]
+        tasks.create_task(office.sweep.run(ended))
+        refreshing = tasks.create_task(_refresh(office.events))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
-        for task in (*late, *chores):
+        for task in (*late, refreshing):
             task.cancel()
-        await office.sweep.attempt()
+        ended.set()
         server.should_exit = True
 
 

@@ -135,6 +135,38 @@ def test_a_sweep_that_fails_says_so_once_and_goes_on(
     assert not office.sweep.failing
 
 
+def test_a_stream_that_was_half_removed_when_the_power_went_is_removed(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    worker.write(click(token(keyring)))
+    worker.die()
+    office = office_with(Kept())
+    asyncio.run(office.drain())
+    office.ledger.finish(worker.name, {})
+    (worker.segments.folder / ALIVE).unlink()
+    restarted = office_with(Kept())
+    asyncio.run(restarted.drain())
+    restarted.sweep.once()
+    assert not worker.segments.folder.exists()
+
+
+def test_the_last_sweep_comes_after_the_last_hit(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    async def end() -> None:
+        ended = asyncio.Event()
+        sweeping = asyncio.create_task(office.sweep.run(ended))
+        await office.drain()
+        ended.set()
+        await sweeping
+
+    worker.write(click(token(keyring)))
+    worker.die()
+    office = office_with(Kept())
+    asyncio.run(end())
+    assert not worker.segments.folder.exists()
+
+
 def test_a_torn_tail_is_counted_and_told_once(
     keyring: Keyring, worker: Worker, office_with: Offices, caplog: Log
 ) -> None:
