@@ -54,11 +54,12 @@ def parsed(wire: Wire) -> tuple[int, dict[str, str], bytes]:
 def test_an_open_gets_the_pixel_once_its_hit_is_on_disk(tmp_path: Path, protocol: Protocol) -> None:
     async def act(made: Bench) -> None:
         wire = made.connect(protocol)
+        on_disk: list[int] = []
+        wire.before_write = lambda: on_disk.append(len(made.hits()))
         wire.protocol.data_received(request("GET", f"/o/{OPEN}"))
-        while not wire.sent:
-            assert made.hits() == [] or made.count(Counter.WRITTEN) == 1
-            await asyncio.sleep(0)
+        await made.settle()
         (hit,) = made.hits()
+        assert set(on_disk) == {1}
         status, headers, body = parsed(wire)
         assert (status, body) == (200, answer.PIXEL)
         assert len(body) == 43
@@ -72,9 +73,14 @@ def test_an_open_gets_the_pixel_once_its_hit_is_on_disk(tmp_path: Path, protocol
 @both_protocols
 def test_a_click_is_redirected_once_its_hit_is_on_disk(tmp_path: Path, protocol: Protocol) -> None:
     async def act(made: Bench) -> None:
-        wire = await made.exchange(protocol, [request("GET", f"/c/{CLICK}")])
+        wire = made.connect(protocol)
+        on_disk: list[int] = []
+        wire.before_write = lambda: on_disk.append(len(made.hits()))
+        wire.protocol.data_received(request("GET", f"/c/{CLICK}"))
+        await made.settle()
         status, headers, body = parsed(wire)
         assert (status, headers["location"], body) == (302, DESTINATION, b"")
+        assert set(on_disk) == {1}
         assert headers["cache-control"] == "no-store"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-robots-tag"] == "noindex"

@@ -5,7 +5,7 @@ Everything behind it is real: uvicorn's protocol, the Starlette application, the
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,13 @@ class Wire(asyncio.Transport):
         super().__init__({"peername": (peer, 50000), "sockname": ("192.0.2.2", 80)})
         self.protocol: asyncio.Protocol
         self.sent = b""
+        self.before_write: Callable[[], object] = lambda: None
         self.reading = True
         self._closing = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._closing:
+            self.before_write()
             self.sent += data
 
     def close(self) -> None:
