@@ -1,0 +1,53 @@
+"""Readiness: one look at everything that the office depends on."""
+
+import asyncio
+from pathlib import Path
+
+from rewriter.keyring import Keyring
+from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tracker.health import Check, Health
+from tracker.office.readiness import readiness
+from tracker.store.database import Store
+
+
+def look(office: Office, store_path: Path, content: bytes = b"") -> Health:
+    """Look once; before it, damage the store if there is something to damage it with."""
+
+    async def ready() -> Health:
+        store = await Store.open(store_path)
+        if content:
+            await store.close()  # what is open would be read from memory
+            await asyncio.to_thread(store_path.write_bytes, content)
+        answer = readiness(office.sweep, office.forwarders, store, lambda: Check("ok", "known"))
+        try:
+            return await answer()
+        finally:
+            await store.close()
+
+    return asyncio.run(ready())
+
+
+def test_all_is_well_while_a_worker_lives_and_sinks_follow(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    office = Office(tmp_path, Kept())
+    found = look(office, tmp_path / "store.db")
+    office.ledger.close()
+    assert found.status == "ok"
+    assert list(found.checks) == ["edge", "spool", "sweep", "sink kept", "store", "places"]
+
+
+def test_a_sink_that_is_down_is_a_limp_and_a_store_that_cannot_answer_is_not_ready(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    worker.write(click(token(keyring)))
+    down = Kept()
+    down.down = True
+    office = Office(tmp_path, down)
+    asyncio.run(office.drain())
+    limping = look(office, tmp_path / "store.db")
+    broken = look(office, tmp_path / "store.db", b"some other file" * 1000)
+    office.ledger.close()
+    assert limping.status == "degraded"
+    assert limping.checks["sink kept"].startswith("down for the test; ")
+    assert broken.status == "down"
