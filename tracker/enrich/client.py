@@ -130,6 +130,9 @@ class Clients:
             UserAgentMatcher(rule.match, str(row)) for row, rule in enumerate(self._rules)
         ]
         self._find = ua_parser.BestAvailableResolver((rows, [], []))
+        ua_parser.parse(
+            ""
+        )  # the library builds its own now: half a second the first hit would wait
         self._cached = lru_cache(CACHED)(self._read)
 
     def of(self, agent: str) -> Client:
