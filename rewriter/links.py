@@ -7,6 +7,7 @@ order of the questions is the order of precedence.
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from msgspec import structs
 from rewriter.config import Config
 from rewriter.placeholders import fill, find_placeholder
 from rewriter.report import TRACKED, Reason
-from rewriter.switches import Choice
+from rewriter.switches import NO_CHOICE, Choice
 from rewriter.tokens import Context, FrameTooLarge, Link, Tokens
 from rewriter.unsubscribe import holds_unsubscribe
 from rewriter.urls import NotFollowed, Url, resolve
@@ -27,8 +28,8 @@ _VISIBLE_URL = re.compile(
     r"(?:https?://|www\.(?=[\w-]+\.\w))\S++|(?:[\w-]++\.)++[a-z]{2,}+/\S*+", re.IGNORECASE
 )
 _TRIMMED: Final = "".join(map(chr, range(0x21)))
-_UNCHOSEN: Final = Choice()
 _NOWHERE: Final = Link()
+_REMEMBERED: Final = 2048  # decisions: a few megabytes
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class Reference(msgspec.Struct, frozen=True):
 
     text: str
     position: int
-    choice: Choice = _UNCHOSEN
+    choice: Choice = NO_CHOICE
     base: Url | None = None
     encoding: str = "utf-8"
     visible: str = ""
@@ -66,6 +67,7 @@ class Policy:
         self.config = config
         self.tokens = tokens
         self.origin = config.origin.encode()
+        self._remembered = lru_cache(_REMEMBERED)(self._decide)
         self._host = self.origin.partition(b"://")[2]
         self._own = re.compile(
             rb"https?://" + re.escape(self._host) + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
@@ -80,7 +82,14 @@ class Policy:
         return self._own.finditer(data) if self._host in data else iter(())
 
     def decide(self, reference: Reference) -> Decision:
-        """Decide about one link."""
+        """Decide about one link.
+
+        Decisions are remembered: the links of a campaign are the same in each of its messages, and
+        what is the slowest about them, sealing, need not be done again for each recipient.
+        """
+        return self._remembered(reference)
+
+    def _decide(self, reference: Reference) -> Decision:
         if reason := self._stays(reference):
             return Decision(reason)
         try:
@@ -118,8 +127,8 @@ class Policy:
     def _unwanted(self, url: Url, visible: str) -> Reason | None:
         if url.host == self.config.tracking_domain and self._own.match(str(url).encode()):
             return "own"
-        only = self.config.only_domains
-        if _is_among(url.host, self.config.exclude_domains):
+        only, excluded = self.config.only_domains, self.config.exclude_domains
+        if excluded and _is_among(url.host, excluded):
             return "excluded"
         if only and not _is_among(url.host, only):
             return "excluded"

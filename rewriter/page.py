@@ -19,6 +19,7 @@ from rewriter.markup import Markup, scan
 from rewriter.plan import Plan, Slot
 from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
+from rewriter.switches import NO_CHOICE
 from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link
 from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
 from rewriter.urls import NotFollowed, Url, resolve
@@ -103,23 +104,23 @@ class _Page:
             changes: list[Change] = []
             report: LinkReport | None = None
             href = find_href(self.html, tag.attributes, tag.end)
+            choice = NO_CHOICE
+            if spoken := switches.are_there(self.html, tag.attributes, tag.end):
+                choice = switches.read_choice(self.html, tag.attributes, tag.end, self.encoding)
             if href:
                 position += 1
-                report, changes = self._link(*href, self._reference(place, *href, position))
-            if switches.are_there(self.html, tag.attributes, tag.end):
+                reference = Reference(
+                    switches.meaning(self.html[href[0] : href[1]], self.encoding),
+                    position,
+                    choice,
+                    self.base,
+                    self.encoding,
+                    self._visible(place) if self.config.skip_visible_urls else "",
+                )
+                report, changes = self._link(*href, reference)
+            if spoken:
                 changes += switches.strip(self.html, tag.attributes, tag.end)
             yield report, changes
-
-    def _reference(self, place: int, start: int, end: int, position: int) -> Reference:
-        tag = self.markup.links[place]
-        return Reference(
-            text=switches.meaning(self.html[start:end], self.encoding),
-            position=position,
-            choice=switches.read_choice(self.html, tag.attributes, tag.end, self.encoding),
-            base=self.base,
-            encoding=self.encoding,
-            visible=self._visible(place) if self.config.skip_visible_urls else "",
-        )
 
     def _link(self, start: int, end: int, reference: Reference) -> tuple[LinkReport, list[Change]]:
         decision = self.policy.decide(reference)
