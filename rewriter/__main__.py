@@ -2,4 +2,6 @@
 
 from rewriter.cli import main
 
-main()
+# Processes of a batch import this module too.
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ exit status: 0 done (a message that can't be rewritten comes out as it came); 64
 74 output failed; 78 a wrong setting or keyring.
 
 Each setting can stand in the environment too (REWRITER_TRACKING_DOMAIN=…) or in the [rewriter]
-table of a TOML file. Other commands: rewriter token show URL, rewriter smtp."""
+table of a TOML file. Other commands: rewriter token show URL, rewriter batch, rewriter smtp."""
 
 Command = Callable[[Sequence[str], Mapping[str, str]], int]
 
@@ -130,7 +130,17 @@ def _smtp(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return smtp.main(arguments, environment)
 
 
-COMMANDS: Final[Mapping[str, Command]] = {"token": show_token, "smtp": _smtp}
+def _batch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    from rewriter import batch  # noqa: PLC0415 - a filter of one message needn't load it
+
+    return batch.main(arguments, environment)
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "token": show_token,
+    "batch": _batch,
+    "smtp": _smtp,
+}
 
 
 def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> RewrittenMessage:

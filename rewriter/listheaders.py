@@ -11,6 +11,7 @@ from typing import Final
 
 from rewriter.headers import Field, Headers
 from rewriter.links import Policy
+from rewriter.merge import Values, in_header, merges
 from rewriter.plan import Slot
 from rewriter.splice import Edit
 from rewriter.text import unsubscribes
@@ -33,6 +34,13 @@ def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) ->
             continue
         for slot in unsubscribes(headers.data[field.start : field.end], policy):
             yield replace(slot, start=slot.start + field.start, end=slot.end + field.start)
+
+
+def merged_fields(headers: Headers, values: Values) -> Iterator[Edit]:
+    """Give an edit for each placeholder in the fields that names a value."""
+    for field in headers.fields:
+        for edit in merges(headers.data[field.start : field.end], values, in_header):
+            yield Edit(edit.start + field.start, edit.end + field.start, edit.new)
 
 
 def removed(fields: Iterable[Field]) -> Iterator[Edit]:

@@ -9,7 +9,7 @@ comes out whole or not at all.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,7 @@ from rewriter.config import Config
 from rewriter.controls import Controls, read_controls
 from rewriter.letterhead import Letterhead, read_letterhead
 from rewriter.links import Policy
+from rewriter.merge import Values, merged, without_overlaps
 from rewriter.notices import FAILURES, LeftAlone, Notice
 from rewriter.page import is_rewritten
 from rewriter.parts import PlannedPart, Replacement, line_end, plan_part
@@ -28,6 +29,7 @@ from rewriter.structure import Structure, read_structure
 from rewriter.tokens import Context, FrameTooLarge, Tokens
 
 UNKNOWN: Final = Letterhead()
+NO_VALUES: Final[Values] = {}
 
 
 class Refused(Exception):
@@ -64,17 +66,23 @@ class PlannedMessage:
     parts: tuple[PlannedPart, ...]
     notices: tuple[Notice, ...]
 
-    def render(self, letterhead: Letterhead = UNKNOWN) -> RewrittenMessage:
+    def render(
+        self, letterhead: Letterhead = UNKNOWN, values: Values = NO_VALUES
+    ) -> RewrittenMessage:
         """Give the message for one recipient; `letterhead` goes before the message's headers.
+
+        `values` fill the placeholders that name them, in headers, texts and pages.
 
         Raises Refused where `strict` is set and something is in the way, or where the message
         is signed and the DKIM policy is to refuse. Never changes less than all that was planned.
         """
-        context = self._context(letterhead.over(read_letterhead(self.structure.headers)))
+        known = read_letterhead(self.structure.headers)
+        known = replace(known, message_id=merged(known.message_id, values))
+        context = self._context(letterhead.over(known))
         if any(is_rewritten(part.view.text, self.policy, context) for part in self.parts):
             return self._unchanged(Notice("already-rewritten", "", context.message_id))
         try:
-            replacements, notices = self._replacements(context)
+            replacements, notices = self._replacements(context, values)
         except FrameTooLarge as error:
             return self._unchanged(Notice("too-long", "", str(error)))
         if replacements:
@@ -98,13 +106,15 @@ class PlannedMessage:
             privacy=self.policy.config.privacy,
         )
 
-    def _replacements(self, context: Context) -> tuple[list[Replacement], list[Notice]]:
+    def _replacements(
+        self, context: Context, values: Values
+    ) -> tuple[list[Replacement], list[Notice]]:
         tokens = self.policy.tokens
         mint = partial(_mint, tokens, tokens.seal_context(context))
-        replacements = list(self._header_replacements(mint, context))
+        replacements = list(self._header_replacements(mint, context, values))
         notices = []
         for part in self.parts:
-            changed, said = part.render(mint)
+            changed, said = part.render(mint, values)
             replacements += changed
             notices += said
         if any(part.plan.changes for part in self.parts):
@@ -114,7 +124,9 @@ class PlannedMessage:
                 notices.append(Notice("no-sender"))
         return replacements, notices
 
-    def _header_replacements(self, mint: Mint, context: Context) -> Iterator[Replacement]:
+    def _header_replacements(
+        self, mint: Mint, context: Context, values: Values
+    ) -> Iterator[Replacement]:
         headers = self.structure.headers
         changes: list[listheaders.Change] = list(listheaders.removed(self.controls.fields))
         if headers.separated and not any(n.part == "1" for n in self.structure.notices):
@@ -122,8 +134,10 @@ class PlannedMessage:
             # Without a recipient, a one-click POST could end nobody's subscription.
             if self.policy.config.list_unsubscribe and context.recipient:
                 changes += listheaders.list_unsubscribe(headers, self.policy, line_end(self.data))
-        for change in changes:
-            edit = change if isinstance(change, Edit) else change.fill(mint)
+        edits = [change if isinstance(change, Edit) else change.fill(mint) for change in changes]
+        if values:
+            edits = without_overlaps([*edits, *listheaders.merged_fields(headers, values)])
+        for edit in edits:
             yield Replacement(edit.start, edit.end, (edit.new,))
 
     def _signatures(self) -> tuple[list[Replacement], list[Notice]]:

@@ -12,9 +12,10 @@ from typing import Final
 from rewriter.charsets import View, view
 from rewriter.headers import Headers
 from rewriter.links import Policy
+from rewriter.merge import Values, in_html, merges, without_overlaps
 from rewriter.notices import LeftAlone, Notice
 from rewriter.page import plan_page
-from rewriter.plan import Mint, Plan
+from rewriter.plan import Mint, Plan, Slot
 from rewriter.quoted_printable import encode
 from rewriter.splice import Edit
 from rewriter.structure import Part
@@ -51,6 +52,7 @@ class PlannedPart:
     body: Body
     view: View
     plan: Plan
+    policy: Policy
     eol: bytes
 
     @property
@@ -64,13 +66,13 @@ class PlannedPart:
         for caution in self.plan.cautions:
             yield Notice(caution.code, self.part.path, caution.detail)
 
-    def render(self, mint: Mint) -> tuple[list[Replacement], list[Notice]]:
+    def render(self, mint: Mint, values: Values) -> tuple[list[Replacement], list[Notice]]:
         """Give what changes in the message's bytes for one recipient, and what to warn of.
 
-        Raises FrameTooLarge.
+        `values` are the recipient's, for placeholders that name them. Raises FrameTooLarge.
         """
         path = self.part.path
-        edits = [_with_line_ends(edit, self.eol) for edit in self.plan.edits(mint)]
+        edits = [_with_line_ends(edit, self.eol) for edit in self._edits(mint, values)]
         if not edits:
             return [], []
         try:
@@ -86,6 +88,21 @@ class PlannedPart:
         if self.html and size > CLIPPED_BEYOND:
             notices.append(Notice("clipping", path, f"it has {size // 1024} KB"))
         return self._replacements(mapped), notices
+
+    def _edits(self, mint: Mint, values: Values) -> list[Edit]:
+        if not values:
+            return self.plan.edits(mint)
+        changes = [self._personal(change, values) for change in self.plan.changes]
+        edits = replace(self.plan, changes=tuple(changes)).edits(mint)
+        write = self.view.encoded if self.part.media.name == TEXT else in_html
+        return without_overlaps([*edits, *merges(self.view.text, values, write)])
+
+    def _personal(self, change: Edit | Slot, values: Values) -> Edit | Slot:
+        """Make a personalised link anew of the recipient's values."""
+        if isinstance(change, Edit) or change.personal is None:
+            return change
+        frame = self.policy.personalised(change.personal, values)
+        return replace(change, link_frame=frame) if frame else change
 
     def _replacements(self, edits: Sequence[Edit]) -> list[Replacement]:
         part = self.part
@@ -116,7 +133,7 @@ def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> Planned
         plan = _text_plan(part, seen, policy, first=first)
     else:
         plan = plan_page(seen.text, policy, charset=seen.charset, first=first and name == HTML)
-    return PlannedPart(part, body, seen, plan, eol)
+    return PlannedPart(part, body, seen, plan, policy, eol)
 
 
 def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool) -> Plan:

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from rewriter.labels import codec
-from rewriter.links import Policy, Reference
+from rewriter.links import Decision, Policy, Reference
 from rewriter.plan import Plan, Slot
 from rewriter.report import LinkReport
 from rewriter.splice import Edit
@@ -61,8 +63,17 @@ def plan_text(
             )
         )
         if decision.tracked:
-            changes.append(Slot(start, end, policy.url(CLICK), CLICK, decision.link_frame))
+            personal = _named(reference, decision) if decision.reason == "personalised" else None
+            before = policy.url(CLICK)
+            frame = decision.link_frame
+            changes.append(Slot(start, end, before, CLICK, frame, personal=personal))
     return Plan(tuple(sorted(changes, key=lambda change: change.start)), tuple(reports))
+
+
+def _named(reference: Reference, decision: Decision) -> Reference:
+    """Keep the name of a personalised link, which is the same for all recipients."""
+    choice = structs.replace(reference.choice, name=decision.link.name)
+    return structs.replace(reference, choice=choice)
 
 
 def unsubscribes(text: bytes, policy: Policy) -> Iterator[Slot]:
