@@ -241,8 +241,7 @@ class Segments:
         self._number = 0
         self._segment: Segment | None = None
         self._next: queue.SimpleQueue[Segment | OSError] = queue.SimpleQueue()
-        self._lock = os.open(folder / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = _locked(folder / ALIVE)
         self._prepare_next()
 
     @classmethod
@@ -296,3 +295,12 @@ class Segments:
             self._next.put(Segment.prepare(path, self._segment_bytes))
         except OSError as error:
             self._next.put(error)
+
+
+def _locked(path: Path) -> int:
+    """Create a file that is locked by the time it can be seen under its name."""
+    unborn = path.with_suffix(".unborn")
+    descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    unborn.replace(path)
+    return descriptor

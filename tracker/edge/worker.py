@@ -136,15 +136,24 @@ async def serve(
     told = {"pid": os.getpid(), "stream": segments.folder.name}
     logger.info("worker_started", extra=told)
     counters.cells[Counter.STARTED_AT] = int(time.time())
+    telling = loop.create_task(_tell(counters))
     # Objects that live as long as the worker are none of the collector's business.
     gc.collect()
     gc.freeze()
     try:
         await server.serve([socket.socket(fileno=number) for number in settings.listen_fds])
     finally:
+        telling.cancel()
         book.close()
         await spool.close(FLUSH)
         logger.info("worker_stopped", extra=told)
+
+
+async def _tell(counters: Counters) -> None:
+    """Show once a second that the event loop still turns."""
+    while True:
+        counters.cells[Counter.TOLD_AT] = int(time.time())
+        await asyncio.sleep(1)
 
 
 if __name__ == "__main__":

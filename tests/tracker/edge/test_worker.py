@@ -101,6 +101,8 @@ def test_a_click_over_tcp_leads_on_and_is_on_disk(worker: Running) -> None:
     answered = head(client)
     assert answered.startswith("HTTP/1.1 302 Found\r\n")
     assert f"location: {DESTINATION}\r\n" in answered
+    (stream,) = SpoolReader(worker.folder / "spool").streams()
+    assert read(stream.folder)[Counter.TOLD_AT] >= read(stream.folder)[Counter.STARTED_AT] > 0
     (hit,) = worker.hits()
     assert (hit.token, hit.address, hit.user_agent) == (CLICK, "127.0.0.1", "Mozilla/5.0")
 
