@@ -172,7 +172,7 @@ def measure(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, flo
 def goals(took: dict[str, float]) -> list[tuple[str, float, float]]:
     """Give what is compared, the ratio that was measured, and the goal, which is 0 for none.
 
-    The goals are for the mails of a campaign, whose links return; a first mail is shown beside them.
+    Goals are for the mails of a campaign, whose links return; a first mail is shown beside them.
     """
     again = took["one mail, links seen before"]
     # What has seen no link yet is a new rewriter; making it is not part of the mail.
