@@ -100,6 +100,8 @@ PLAYERS: Final = frozenset(
 )
 
 
+# Every browser has said Mozilla since 1994, but for Opera's old ones and a few on phones and sets.
+BROWSER_WORDS: Final = re.compile(r"(?i)^Mozilla/|browser|mosaic|^opera/|^docomo/|^kddi-")
 # "Mozilla/5.0 (compatible; ExampleBot/1.0; …" and "ExampleBot/1.0 …" (RFC 9110 §10.1.5).
 PRODUCT: Final = re.compile(r"compatible; ([\w.-]{2,40})|^(?!Mozilla)([\w.-]{2,40})")
 
@@ -213,8 +215,8 @@ def _generic(parsed: Parsed) -> Client:
 
 
 def _stranger(parsed: Parsed, known: Client) -> Client:
-    """Return what nobody knows: no browser if it doesn't say Mozilla, as each does since 1994."""
-    if parsed.ua_string.startswith("Mozilla/"):
+    """Return what nobody knows: no browser if it says none of what they say."""
+    if BROWSER_WORDS.search(parsed.ua_string):
         return known
     return replace(known, type="robot", name=parsed.product, role="embedded")
 

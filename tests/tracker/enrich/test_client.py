@@ -143,7 +143,9 @@ AGENTS = [
         "mobile browser, Android, mobile, Chrome Mobile",
     ),
     ("Postmoose/3.1", "robot, unknown, unknown, Postmoose"),
-    # Nothing to go by.
+    # Nothing to go by, but perhaps a reader.
+    ("DoCoMo/2.0 MST_v_SH2101V", "unknown, unknown, unknown, unknown"),
+    ("nook browser/1.0", "unknown, unknown, unknown, unknown"),
     ("", "unknown, unknown, unknown, unknown"),
     ("Mozilla/5.0", "unknown, unknown, unknown, unknown"),
 ]

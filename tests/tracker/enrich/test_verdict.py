@@ -36,6 +36,12 @@ FINGERPRINTS = [
     ("an app nobody knows", a_hit("o", agent="Postmoose/3.1"), "person", "no-sign"),
     # People, clicking.
     ("a reader at a desk", a_hit("c"), "person", "no-sign"),
+    (
+        "a reader with an old phone",
+        a_hit("c", agent="DoCoMo/2.0 MST_v_SH2101V"),
+        "person",
+        "no-sign",
+    ),
     ("a reader after 41 seconds", a_hit("c", after=41), "person", "no-sign"),
     (
         "a reader on Private Relay",
@@ -122,6 +128,7 @@ FINGERPRINTS = [
     ),
     ("Barracuda", a_hit("c", agent="Barracuda Sentinel (EE)"), "machine generic", "robot"),
     ("a library", a_hit("o", agent="python-requests/2.32.3"), "machine generic", "library"),
+    ("nobody's agent on a link", a_hit("c", agent="Postmoose/3"), "machine generic", "embedded"),
     ("okhttp on a link", a_hit("c", agent="okhttp/4.12.0"), "machine generic", "embedded"),
     ("before it was sent", a_hit("c", after=-5), "machine generic", "before-sending"),
     ("Microsoft's gateway", a_hit("o", address=GATEWAY), "machine generic", "network"),
