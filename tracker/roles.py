@@ -55,5 +55,6 @@ def office(settings: Settings, listener: socket.socket) -> Child:
 def _child(
     name: str, module: str, told: WorkerSettings | OfficeSettings, inherits: Sequence[int]
 ) -> Child:
-    command = (sys.executable, "-m", module)
+    # -P: a file in the current folder must not stand in for a module of the same name.
+    command = (sys.executable, "-P", "-m", module)
     return Child(name, command, msgspec.json.encode(told), tuple(inherits))

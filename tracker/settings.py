@@ -1,13 +1,11 @@
-"""The settings: one TOML file and the environment in, one frozen value out.
+"""The settings: what can be set, its default, and what it does; one frozen value once it is read.
 
-Promise: every setting is a field here, with its default and what it does; `docs/settings.md` shows
-the same table. What is unknown or can't be is refused by name.
+Promise: every setting is a field here, and `docs/settings.md` shows the same table. Where settings
+are read from is `tracker.source`.
 """
 
-import difflib
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +18,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rewriter.keyring import canonical_domain
 from tracker.listen import Address
-from tracker.mistake import Exit, Mistake
 
 PREFIX = "TRACKER_"
-DEFAULT_FILE = Path("tracker.toml")
-FILE_VARIABLE = "TRACKER_CONFIG"
-# The rewriter may keep its settings in the same file; it checks that table itself.
-OTHERS_TABLES = {"rewriter"}
 
 
 def _listed(value: object) -> object:
@@ -184,10 +175,10 @@ class Setting:
     default: str
     description: str
 
-    @property
-    def variable(self) -> str:
-        """Name it as the environment does."""
-        return PREFIX + self.name.replace(".", "_").upper()
+
+def variable(name: str) -> str:
+    """Name a setting as the environment does."""
+    return PREFIX + name.replace(".", "_").upper()
 
 
 def _table(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
@@ -213,88 +204,3 @@ def value(settings: Settings, name: str) -> str:
     for part in name.split("."):
         found = found[part]
     return written(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where settings are read from: a file, if there is one, and the environment."""
-
-    path: Path | None
-    content: dict[str, Any]
-
-    def origin(self, name: str) -> str:
-        """Tell where a setting's value comes from, the strongest first."""
-        variable = PREFIX + name.replace(".", "_").upper()
-        if variable in os.environ:
-            return variable
-        found: object = self.content
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return str(self.path) if found is not None else "default"
-
-
-def find(named: Path | None) -> Source:
-    """Read the settings file that was named, or TRACKER_CONFIG's, or tracker.toml if it is there.
-
-    Raises Mistake if the file can't be read or isn't TOML.
-    """
-    if named is None and (variable := os.environ.get(FILE_VARIABLE)):
-        named = Path(variable)
-    if named is None and not DEFAULT_FILE.exists():
-        return Source(None, {})
-    path = named or DEFAULT_FILE
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise Mistake(
-            f"cannot read the settings file {path}: {error.strerror}", Exit.NO_INPUT
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Mistake(f"{path} is not TOML: {error}", Exit.CONFIG) from error
-    ours = {name: table for name, table in content.items() if name not in OTHERS_TABLES}
-    return Source(path, ours)
-
-
-def load(source: Source) -> Settings:
-    """Return the settings; raise Mistake naming each one that is unknown or can't be."""
-    _refuse_unknown_variables()
-    try:
-        return Settings(**source.content)
-    except ValidationError as error:
-        sentences = "; ".join(_sentence(details, source) for details in error.errors())
-        raise Mistake(sentences, Exit.CONFIG) from error
-
-
-def _refuse_unknown_variables() -> None:
-    known = {setting.variable for setting in TABLE} | {FILE_VARIABLE}
-    for variable in sorted(os.environ):
-        if variable.startswith(PREFIX) and variable not in known:
-            raise Mistake(
-                f"{variable} in the environment is no setting{_near(variable, known)}", Exit.CONFIG
-            )
-
-
-# Where pydantic's own words name Python's types.
-CLEARER = {"path_type": "should be the path of a file or folder"}
-
-
-def _sentence(details: ErrorDetails, source: Source) -> str:
-    names = {setting.name for setting in TABLE}
-    name = ".".join(part for part in details["loc"] if isinstance(part, str))
-    if details["type"] == "extra_forbidden":
-        return f"{source.path}: there is no setting '{name}'{_near(name, names)}"
-    if details["type"] == "model_type":
-        return f"{source.path}: '{name}' should be a table, written [{name}]"
-    what = CLEARER.get(details["type"], details["msg"])
-    what = what.removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name} (from {source.origin(name)}) is {details['input']!r}: {what}"
-
-
-def _near(name: str, known: set[str]) -> str:
-    # A setting put at the top or into a wrong table is the same mistake as a misspelt one.
-    by_last = {candidate.rpartition(".")[2]: candidate for candidate in sorted(known)}
-    close = difflib.get_close_matches(name, sorted(known), 1) or [
-        by_last[last]
-        for last in difflib.get_close_matches(name.rpartition(".")[2], sorted(by_last), 1)
-    ]
-    return f"; did you mean {close[0]}?" if close else ""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tracker import settings
+from tracker import settings, source
 from tracker.commands.options import Config
 
 app = typer.Typer(no_args_is_help=True, help="The settings.")
@@ -19,10 +19,10 @@ def show(
     explain: Annotated[bool, typer.Option("--explain", help="Say what each one does.")] = False,
 ) -> None:
     """Show every setting, its value and where it comes from."""
-    source = settings.find(config)
-    loaded = settings.load(source)
+    found = source.find(config)
+    loaded = source.load(found)
     table = Table("setting", "value", "from", *(["what it does"] if explain else []))
     for setting in settings.TABLE:
-        cells = [setting.name, settings.value(loaded, setting.name), source.origin(setting.name)]
+        cells = [setting.name, settings.value(loaded, setting.name), found.origin(setting.name)]
         table.add_row(*map(escape, cells), *([escape(setting.description)] if explain else []))
     Console().print(table)

@@ -79,10 +79,9 @@ def demo(
 
 def rewritten(mail: bytes, url: str, keyring: Path) -> bytes:
     """Run the rewriter as a sender does; raise Mistake with what it says if it fails."""
-    options = ("--strict", "--keyring", str(keyring), "--tracking-url", url)
-    ran = subprocess.run(  # noqa: S603 - our own command
-        (sys.executable, "-m", "rewriter", *options), input=mail, capture_output=True, check=False
-    )
+    rewriter = (sys.executable, "-P", "-m", "rewriter", "--strict")
+    options = ("--keyring", str(keyring), "--tracking-url", url)
+    ran = subprocess.run((*rewriter, *options), input=mail, capture_output=True, check=False)  # noqa: S603
     if ran.returncode:
         said = ran.stderr.decode(errors="replace").strip()
         raise Mistake(f"the mail could not be tracked: {said}", Exit.DATA)

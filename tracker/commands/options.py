@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tracker import settings
+from tracker import source
 from tracker.settings import Settings
 
 Config = Annotated[
@@ -23,4 +23,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def configured(config: Path | None) -> Settings:
     """Load the settings that a command was pointed to. Raises Mistake."""
-    return settings.load(settings.find(config))
+    return source.load(source.find(config))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracker.operation.conftest import Tracker
-from tracker import settings
+from tracker import settings, source
 from tracker.listen import Address
 from tracker.mistake import Exit, Mistake
 
@@ -15,19 +15,25 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "settings.md"
 def loaded(text: str = "") -> settings.Settings:
     """Load the settings that `tracker.toml` holds."""
     Path("tracker.toml").write_text(text)
-    return settings.load(settings.find(None))
+    return source.load(source.find(None))
 
 
 def test_every_setting_is_documented_as_it_is() -> None:
-    rows = [
-        f"| `{setting.name}` | `{setting.variable}` | `{setting.default}` | {setting.description} |"
+    told = [
+        (
+            f"`{setting.name}`",
+            f"`{settings.variable(setting.name)}`",
+            f"`{setting.default}`",
+            setting.description,
+        )
         for setting in settings.TABLE
     ]
+    rows = [f"| {' | '.join(cells)} |" for cells in told]
     assert [line for line in REFERENCE.read_text().splitlines() if line.startswith("| `")] == rows
 
 
 def test_nothing_has_to_be_set(folder: Path) -> None:
-    assert settings.load(settings.find(None)) == settings.Settings()
+    assert source.load(source.find(None)) == settings.Settings()
 
 
 def test_the_environment_overrules_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
