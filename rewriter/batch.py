@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 
 from rewriter import exits
 from rewriter.keyring import Keyring
+from rewriter.links import Policy
 from rewriter.mailboxes import NoMailbox, Stored, stored
 from rewriter.merge import RECIPIENT
 from rewriter.mime import (
@@ -72,7 +73,8 @@ class Work:
         """Make ready what all jobs of a process share. Raises KeyringError."""
         config = self.settings.config
         tokens = Tokens(Keyring.load(self.settings.keyring).for_domain(config.tracking_domain))
-        return Worker(self, tokens, plan_message(self.template, config, tokens))
+        policy = Policy(config, tokens)
+        return Worker(self, policy, plan_message(self.template, policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Worker:
     """One process at its share of the work."""
 
     work: Work
-    tokens: Tokens
+    policy: Policy
     plan: PlannedMessage
 
     def do(self, job: Job) -> Outcome:
@@ -99,10 +101,10 @@ class Worker:
         return Outcome(job, None, said)
 
     def _rewritten(self, job: Job) -> RewrittenMessage:
-        settings = self.work.settings
+        letterhead = self.work.settings.letterhead
         if isinstance(job, Stored):
-            return rewrite_message(job.read(), settings.config, self.tokens, settings.letterhead)
-        letterhead = replace(settings.letterhead, recipient=job.values[RECIPIENT])
+            return rewrite_message(job.read(), self.policy, letterhead)
+        letterhead = replace(letterhead, recipient=job.values[RECIPIENT])
         return self.plan.render(letterhead, job.values)
 
 

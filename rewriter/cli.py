@@ -21,7 +21,7 @@ from rewriter.config import ConfigError
 from rewriter.explain import as_json, explanation
 from rewriter.inspection import look_into
 from rewriter.keyring import BadDomain, Keyring, KeyringError
-from rewriter.mime import Refused, RewrittenMessage, rewrite_message
+from rewriter.mime import Refused, RewrittenMessage
 from rewriter.notices import Notice
 from rewriter.options import (
     Parser,
@@ -34,7 +34,7 @@ from rewriter.options import (
 )
 from rewriter.rewriter import Rewriter
 from rewriter.settings import DEFAULT_KEYRING, SETTINGS, Settings
-from rewriter.tokens import BadToken, Context, FrameTooLarge, Tokens
+from rewriter.tokens import BadToken, Context, FrameTooLarge
 
 EPILOG: Final = """\
 exit status: 0 done (a message that can't be rewritten comes out as it came); 64 wrong usage;
@@ -168,9 +168,8 @@ def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> Re
 
 
 def _message(data: bytes, settings: Settings) -> RewrittenMessage:
-    config = settings.config
-    tokens = Tokens(Keyring.load(settings.keyring).for_domain(config.tracking_domain))
-    return rewrite_message(data, config, tokens, settings.letterhead)
+    rewriter = Rewriter(settings.config, Keyring.load(settings.keyring))
+    return rewriter.message(data, settings.letterhead)
 
 
 def _page(data: bytes, settings: Settings, charset: str) -> RewrittenMessage:

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Final
 
 from rewriter import listheaders
-from rewriter.config import Config
 from rewriter.controls import Controls, read_controls
 from rewriter.letterhead import Letterhead, read_letterhead
 from rewriter.links import Policy
@@ -164,13 +163,18 @@ class PlannedMessage:
             raise Refused(failures)
 
 
-def plan_message(data: bytes, config: Config, tokens: Tokens) -> PlannedMessage:
-    """Read a message and plan what changes in it, for whomever it goes to."""
+def plan_message(data: bytes, policy: Policy) -> PlannedMessage:
+    """Read a message and plan what changes in it, for whomever it goes to.
+
+    `policy` is the sender's; what the message says itself goes before it.
+    """
     structure = read_structure(data)
-    controls = read_controls(structure.headers, config)
+    controls = read_controls(structure.headers, policy.config)
     if any(notice.part == "1" and notice.code == "ambiguous" for notice in structure.notices):
-        controls = Controls(config)
-    policy = Policy(controls.config, tokens)
+        controls = Controls(policy.config)
+    # A policy remembers what it decided, so it is kept where the message says nothing else.
+    if controls.config != policy.config:
+        policy = Policy(controls.config, policy.tokens)
     parts: list[PlannedPart] = []
     notices = [*structure.notices, *controls.notices]
     seen: set[bytes] = set()
@@ -188,19 +192,19 @@ def plan_message(data: bytes, config: Config, tokens: Tokens) -> PlannedMessage:
 
 
 def rewrite_message(
-    data: bytes, config: Config, tokens: Tokens, letterhead: Letterhead = UNKNOWN
+    data: bytes, policy: Policy, letterhead: Letterhead = UNKNOWN
 ) -> RewrittenMessage:
     """Rewrite one message for one recipient.
 
     Gives the message back as it came where privacy is off or the DKIM policy refuses. Raises
     Refused only if `strict` is set.
     """
-    if config.privacy == "off":
+    if policy.config.privacy == "off":
         return RewrittenMessage((data,))
     try:
-        return plan_message(data, config, tokens).render(letterhead)
+        return plan_message(data, policy).render(letterhead)
     except Refused as refusal:
-        if config.strict:
+        if policy.config.strict:
             raise
         return RewrittenMessage((data,), refusal.notices)
 

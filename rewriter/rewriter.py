@@ -1,4 +1,4 @@
-"""The rewriter as a library: a page in, the page with its links tracked out.
+"""The rewriter as a library: a page or a message in, the same with its links tracked out.
 
     rewriter = Rewriter(Config(tracking_domain="click.example.com"), Keyring.load("keyring.json"))
     rewriter.html(page, Context(recipient="ann@example.org", message_id="1@example.com")).data
@@ -13,7 +13,11 @@ from typing import AnyStr, Generic
 
 from rewriter.config import Config
 from rewriter.keyring import Keyring
+from rewriter.letterhead import Letterhead
+from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
+from rewriter.mime import RewrittenMessage, rewrite_message
+from rewriter.mime import UNKNOWN, RewrittenMessage, rewrite_message
 from rewriter.page import is_rewritten
 from rewriter.report import Caution, LinkReport
 from rewriter.template import Template
@@ -65,6 +69,21 @@ class Rewriter:
             return Rewritten(page, cautions=(Caution("too-long", str(error)),))
         given = data if isinstance(page, bytes) else data.decode("utf-8", "surrogatepass")
         return Rewritten(given, template.plan.links, template.plan.cautions)
+
+    def message(self, data: bytes, letterhead: Letterhead = UNKNOWN) -> RewrittenMessage:
+        """Rewrite a whole message for one recipient; `bytes()` of what it gives is the message.
+
+        Whose mail it is stands in its headers; `letterhead` goes before them. Raises `Refused` only
+        if `strict` is set.
+        """
+        return rewrite_message(data, self.policy, letterhead)
+
+    def message(self, data: bytes, letterhead: Letterhead | None = None) -> RewrittenMessage:
+        """Rewrite a whole MIME message; what `letterhead` doesn't say, its headers do.
+
+        Raises `Refused` only if `strict` is set.
+        """
+        return rewrite_message(data, self.config, self.policy.tokens, letterhead or Letterhead())
 
     def template(self, page: str | bytes, *, charset: str = "") -> Template:
         """Compile a page that will be rendered for many recipients."""

@@ -21,9 +21,9 @@ from typing import Any, Final, TypeVar
 from aiosmtpd.smtp import SMTP
 
 from rewriter import exits
-from rewriter.config import Config
 from rewriter.keyring import Keyring
 from rewriter.letterhead import Letterhead
+from rewriter.links import Policy
 from rewriter.mime import PlannedMessage, Refused, plan_message
 from rewriter.options import Parser, add_settings, settings_of
 from rewriter.relay import Envelope, Relay
@@ -48,16 +48,15 @@ MAX_SIZE: Final = 100 * 1024 * 1024
 class Rewriting:
     """What is done to each message."""
 
-    config: Config
-    tokens: Tokens
+    policy: Policy
     letterhead: Letterhead
 
     def plan(self, envelope: Envelope, content: bytes) -> PlannedMessage | None:
         """Plan what changes in a message; None where it goes on as it came."""
         # A null sender marks a bounce (RFC 5321 §4.5.5): nobody's newsletter.
-        if not envelope.sender or self.config.privacy == "off":
+        if not envelope.sender or self.policy.config.privacy == "off":
             return None
-        return plan_message(content, self.config, self.tokens)
+        return plan_message(content, self.policy)
 
     def render(self, plan: PlannedMessage, recipient: str) -> bytes:
         """Give the message for one recipient."""
@@ -197,7 +196,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     tokens = Tokens(Keyring.load(settings.keyring).for_domain(config.tracking_domain))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    rewriting = Rewriting(config, tokens, settings.letterhead)
+    rewriting = Rewriting(Policy(config, tokens), settings.letterhead)
     asyncio.run(serve(Filter(rewriting, Relay(*options.next)), *options.listen))
     return exits.OK
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rewriter.config import Config
 from rewriter.keyring import Keyring
+from rewriter.links import Policy
 from rewriter.mime import RewrittenMessage, rewrite_message
 from rewriter.pixel import AFTER, BEFORE
 from rewriter.tokens import Context, Tokens, open_link
@@ -25,7 +26,8 @@ PAGE = b'<html><body><p>Hello, <a href="https://example.com/a?b=1">here</a></p><
 def rewritten(data: bytes, **settings: Any) -> RewrittenMessage:
     """Rewrite a message; List-Unsubscribe only where the test asks for it."""
     settings = {"list_unsubscribe": False, **settings}
-    return rewrite_message(data, Config(tracking_domain=DOMAIN, **settings), TOKENS)
+    config = Config(tracking_domain=DOMAIN, **settings)
+    return rewrite_message(data, Policy(config, TOKENS))
 
 
 def codes(outcome: RewrittenMessage) -> set[str]:

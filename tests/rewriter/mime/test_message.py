@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from rewriter.config import Config
+from rewriter.keyring import Keyring
 from rewriter.letterhead import Letterhead
+from rewriter.links import Policy
 from rewriter.mime import Refused, plan_message
+from rewriter.rewriter import Rewriter
+from rewriter.tokens import open_link
 
 from .sender import (
     DOMAIN,
@@ -218,11 +222,18 @@ def test_each_token_says_whose_mail_it_was() -> None:
 
 def test_one_plan_serves_every_recipient() -> None:
     config = Config(tracking_domain=DOMAIN, list_unsubscribe=False)
-    plan = plan_message(page(), config, TOKENS)
+    plan = plan_message(page(), Policy(config, TOKENS))
     for recipient in ("ann@example.net", "bob@example.net"):
         out = bytes(plan.render(Letterhead(recipient=recipient)))
         assert {context.recipient for context in contexts(out)} == {recipient}
         assert restored(out) == page()
+
+
+def test_the_library_does_what_the_command_does() -> None:
+    rewriter = Rewriter(Config(tracking_domain=DOMAIN), Keyring.new())
+    out = bytes(rewriter.message(page(), Letterhead(recipient="bob@example.net")))
+    (token,) = (found[1] for found in TRACKED.finditer(out))
+    assert open_link(token).destination == "https://example.com/a?b=1"
 
 
 SIGNED = page(PAGE, b"DKIM-Signature: v=1; a=rsa-sha256;", b" b=abc")
