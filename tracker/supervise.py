@@ -12,7 +12,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tracker.mistake import Exit
@@ -139,25 +139,27 @@ async def supervise(
     stages: Sequence[Sequence[Child]],
     listeners: Sequence[socket.socket] = (),
     drain_within: float = DRAIN_WITHIN,
+    may_replace: Callable[[], bool] = lambda: True,
 ) -> int:
     """Keep the children alive until a signal; return the exit status.
 
     On the first SIGTERM or SIGINT the listeners close, so that new connections are refused as soon
     as the last child has closed its own, and each stage drains after the one before it has gone. A
-    child that takes longer than `drain_within` seconds is killed.
+    child that takes longer than `drain_within` seconds is killed. SIGHUP is ignored as long as
+    `may_replace` says that children could not start anew.
     """
     loop = asyncio.get_running_loop()
     hopeless: asyncio.Future[int] = loop.create_future()
     kept = [[Kept(child, drain_within, hopeless) for child in stage] for stage in stages]
     everyone = [child for stage in kept for child in stage]
     with _signals() as signals:
-        stop = asyncio.ensure_future(_stop(signals, everyone))
+        stop = asyncio.ensure_future(_stop(signals, everyone, may_replace))
         await asyncio.wait([stop, hopeless], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         for listener in listeners:
             listener.close()
         drained = asyncio.ensure_future(_drain(kept))
-        again = asyncio.ensure_future(_stop(signals))
+        again = asyncio.ensure_future(_stop(signals, (), may_replace))
         await asyncio.wait([drained, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
         if not drained.done():
@@ -182,11 +184,14 @@ def _signals() -> Iterator["asyncio.Queue[int]"]:
             loop.remove_signal_handler(number)
 
 
-async def _stop(signals: "asyncio.Queue[int]", replaced: Sequence[Kept] = ()) -> int:
+async def _stop(
+    signals: "asyncio.Queue[int]", replaced: Sequence[Kept], may_replace: Callable[[], bool]
+) -> int:
     """Wait for a signal to stop; at SIGHUP, replace children one after the other."""
     replacements = set()
     while (number := await signals.get()) == signal.SIGHUP:
-        replacements.add(asyncio.create_task(_replace(replaced)))
+        if may_replace():
+            replacements.add(asyncio.create_task(_replace(replaced)))
     for replacement in replacements:
         replacement.cancel()
     return number

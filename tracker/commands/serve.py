@@ -3,13 +3,20 @@
 import asyncio
 import contextlib
 import logging
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from socket import socket
 
-from rewriter.keyring import Keyring
+from rewriter.keyring import Keyring, KeyringError
 from tracker import folder, logs, roles
 from tracker.commands.options import Config, configured
 from tracker.listen import bind, bound
 from tracker.settings import Settings
-from tracker.supervise import supervise
+from tracker.supervise import Child, supervise
+
+LOOK_EVERY = 0.5  # seconds between two looks at the keyring's file
 
 logger = logging.getLogger(__name__)
 
@@ -47,4 +54,42 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
             stages.append([roles.office(settings, api)])
             listeners = [*edges, api]
         logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
-        return asyncio.run(supervise(stages, listeners))
+        return asyncio.run(_supervised(stages, listeners, settings.keyring_path))
+
+
+async def _supervised(
+    stages: Sequence[Sequence[Child]], listeners: Sequence[socket], keyring: Path
+) -> int:
+    watching = asyncio.create_task(_reload_with(keyring))
+    try:
+        return await supervise(stages, listeners, may_replace=lambda: _usable(keyring))
+    finally:
+        watching.cancel()
+
+
+async def _reload_with(keyring: Path) -> None:
+    """Reload whenever the keyring is replaced, so that a new key's links lead on at once."""
+    version = _version(keyring)
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if (now := _version(keyring)) != version:
+            version = now
+            os.kill(os.getpid(), signal.SIGHUP)
+
+
+def _usable(keyring: Path) -> bool:
+    """Tell whether workers could start with it: with a damaged one the running ones stay."""
+    try:
+        Keyring.load(keyring)
+    except KeyringError as error:
+        logger.error("keyring_refused", extra={"why": str(error)})
+        return False
+    return True
+
+
+def _version(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns

@@ -18,6 +18,13 @@ from tracker.mistake import Exit
 ROLES = ("serve", "edge", "office")
 
 
+def token() -> str:
+    """Sign a link with the newest key."""
+    tokens = Tokens(Keyring.load("data/keyring.json").for_domain("127.0.0.1"))
+    link = tokens.seal_link(Link("https://x.example/"))
+    return tokens.mint(b"c", link, tokens.seal_context(Context())).decode()
+
+
 def test_the_edge_answers_and_drains(tracker: Tracker) -> None:
     tracker("keys", "new")
     with running("edge") as edge:
@@ -39,18 +46,27 @@ def test_a_reader_who_comes_while_the_only_worker_is_being_replaced_is_answered(
         edge.until("child_died", status=-signal.SIGKILL, restart_in=0)
 
 
-def test_a_reload_lets_the_edge_know_a_new_key(tracker: Tracker) -> None:
+def test_the_edge_learns_a_new_key_by_itself(tracker: Tracker) -> None:
     tracker("keys", "new")
     with running("edge") as edge:
         before = edge.until("worker_started")["pid"]
         tracker("keys", "new")
-        tokens = Tokens(Keyring.load("data/keyring.json").for_domain("127.0.0.1"))
-        link, context = tokens.seal_link(Link("https://x.example/")), tokens.seal_context(Context())
-        url = f"http://{edge.addresses[0]}/c/{tokens.mint(b'c', link, context).decode()}"
-        assert httpx.get(url).status_code == 404
-        edge.process.send_signal(signal.SIGHUP)
+        url = f"http://{edge.addresses[0]}/c/{token()}"
+        edge.until("child_replaced")
         assert edge.until("worker_started")["pid"] != before
         assert httpx.get(url).headers["location"] == "https://x.example/"
+
+
+def test_a_damaged_keyring_stops_no_worker_that_has_read_a_good_one(tracker: Tracker) -> None:
+    tracker("keys", "new")
+    url = "http://{}/c/" + token()
+    with running("edge") as edge:
+        assert httpx.get(url.format(edge.addresses[0])).status_code == 302
+        Path("data/keyring.json").write_text("{")
+        edge.until("keyring_refused")
+        edge.process.send_signal(signal.SIGHUP)
+        edge.until("keyring_refused")
+        assert httpx.get(url.format(edge.addresses[0])).status_code == 302
 
 
 @pytest.mark.parametrize("role", ROLES)
