@@ -30,6 +30,7 @@ _VISIBLE_URL = re.compile(
 _TRIMMED: Final = "".join(map(chr, range(0x21)))
 _NOWHERE: Final = Link()
 _REMEMBERED: Final = 2048  # decisions: a few megabytes
+_SENDERS: Final = 16
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class Policy:
         self.config = config
         self.tokens = tokens
         self.origin = config.origin.encode()
-        self._remembered = lru_cache(_REMEMBERED)(self._decide)
+        self._decided = _decisions(config, tokens)
         self._host = self.origin.partition(b"://")[2]
         self._own = re.compile(
             rb"https?://" + re.escape(self._host) + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
@@ -87,7 +88,12 @@ class Policy:
         Decisions are remembered: the links of a campaign are the same in each of its messages, and
         what is the slowest about them, sealing, need not be done again for each recipient.
         """
-        return self._remembered(reference)
+        decision = self._decided.get(reference)
+        if decision is None:
+            if len(self._decided) >= _REMEMBERED:
+                self._decided.clear()
+            decision = self._decided[reference] = self._decide(reference)
+        return decision
 
     def _decide(self, reference: Reference) -> Decision:
         if reason := self._stays(reference):
@@ -153,6 +159,12 @@ class Policy:
         except FrameTooLarge:
             return Decision("too-long")
         return Decision("personalised" if personalised else "tracked", link, frame)
+
+
+@lru_cache(_SENDERS)
+def _decisions(_config: Config, _tokens: Tokens) -> dict[Reference, Decision]:
+    """Give the memory of one sender's settings, which outlives the policy of a single message."""
+    return {}
 
 
 def _begins_open(text: str) -> bool:

@@ -14,9 +14,7 @@ from typing import AnyStr, Generic
 from rewriter.config import Config
 from rewriter.keyring import Keyring
 from rewriter.letterhead import Letterhead
-from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
-from rewriter.mime import RewrittenMessage, rewrite_message
 from rewriter.mime import UNKNOWN, RewrittenMessage, rewrite_message
 from rewriter.page import is_rewritten
 from rewriter.report import Caution, LinkReport
@@ -77,13 +75,6 @@ class Rewriter:
         if `strict` is set.
         """
         return rewrite_message(data, self.policy, letterhead)
-
-    def message(self, data: bytes, letterhead: Letterhead | None = None) -> RewrittenMessage:
-        """Rewrite a whole MIME message; what `letterhead` doesn't say, its headers do.
-
-        Raises `Refused` only if `strict` is set.
-        """
-        return rewrite_message(data, self.config, self.policy.tokens, letterhead or Letterhead())
 
     def template(self, page: str | bytes, *, charset: str = "") -> Template:
         """Compile a page that will be rendered for many recipients."""
