@@ -78,6 +78,7 @@ def compare(plan: Plan, server_core: int, load_core: int, samples_to: Path | Non
     print(f"Memory of a worker after all loads (PSS): {sizes}\n")
     print("".join(accounts) + "\n")
     print("\n".join(report.goals(samples, memory["ours"], names)))
+    print(report.busy(samples), end="")
     if samples_to is not None:
         samples_to.write_bytes(msgspec.json.encode(flat(samples)))
 

@@ -15,7 +15,7 @@ from typing import Final, Literal
 Way = Literal["one", "keep-alive", "steady"]
 WAYS: Final[Mapping[Way, str]] = {
     "one": "One connection a request, {level} at a time",
-    "keep-alive": "Keep-alive, {level} connections",
+    "keep-alive": "Keep-alive, {level} at a time",
     "steady": "A steady {level} requests/s, one connection each",
 }
 
@@ -99,6 +99,7 @@ GOALS: Final = (
     Goal(Load("steady", 1000), "p99_ms", "bare", 2),
 )
 MEMORY_GOAL: Final = 30.0  # megabytes of one of our workers
+QUIET: Final = 0.1  # of a core that others may take
 
 
 def rows_of(load: Load, samples: Samples, names: Mapping[str, str]) -> Iterable[str]:
@@ -144,6 +145,15 @@ def goals(samples: Samples, memory: float, names: Mapping[str, str]) -> Iterable
         f"| {verdict(met=memory <= MEMORY_GOAL)} |"
     )
     yield ""
+
+
+def busy(samples: Samples) -> str:
+    """Warn where something else took so much of the machine that the goals say little."""
+    runs = [run for by_server in samples.values() for runs in by_server.values() for run in runs]
+    foreign = median(runs, "foreign")
+    if foreign < QUIET:
+        return ""
+    return f"Something else took {foreign:.0%} of a core: measure again on a quiet machine.\n"
 
 
 def verdict(*, met: bool) -> str:
