@@ -5,8 +5,8 @@ and what it may be. Nothing here reads a file or the environment.
 """
 
 import re
-from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 from rewriter.tokens import Privacy
 
@@ -16,6 +16,13 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 Scheme = Literal["https", "http"]
 PixelPlace = Literal["bottom", "top", "both", "token"]
 DkimPolicy = Literal["warn", "refuse", "strip"]
+
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "scheme": get_args(Scheme),
+    "pixel": get_args(PixelPlace),
+    "privacy": get_args(Privacy),
+    "dkim": get_args(DkimPolicy),
+}
 
 
 class ConfigError(ValueError):
@@ -71,7 +78,9 @@ class Config:
     """Refuse what can't be rewritten, rather than give it back as it came."""
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        for setting, choices in _CHOICES.items():
+            if (value := getattr(self, setting)) not in choices:
+                raise ConfigError(setting, f"{value!r} is none of {', '.join(choices)}")
         for setting in ("tracking_domain", "exclude_domains", "only_domains"):
             value = getattr(self, setting)
             for domain in (value,) if isinstance(value, str) else value:
@@ -87,14 +96,6 @@ class Config:
     @property
     def origin(self) -> str:
         """Scheme, tracking domain and port, as they begin every tracked URL."""
-        port = "" if self.port is None else f":{self.port}"
+        usual = {"https": 443, "http": 80}[self.scheme]  # a browser leaves it out, and so do we
+        port = "" if self.port in (None, usual) else f":{self.port}"
         return f"{self.scheme}://{self.tracking_domain}{port}"
-
-
-def _check_choices(config: Config) -> None:
-    hints = get_type_hints(Config)
-    for field in fields(Config):
-        choices = get_args(hints[field.name])
-        value = getattr(config, field.name)
-        if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
-            raise ConfigError(field.name, f"{value!r} is none of {', '.join(choices)}")

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 
+from rewriter.links import Policy, Reference
 from rewriter.template import Template
 from rewriter.tokens import CLICK, OPEN, Context, FrameTooLarge
 from tests.rewriter.html.generated import pages
@@ -81,3 +82,20 @@ def test_a_template_is_compiled_with_a_policy_alone() -> None:
     template = Template.compile(b"<a href=https://example.com/>a</a>", sender.policy)
     assert b"<a href=http://click.example.com:8443/c/" in template.render(ANN)
     assert KEYRING.for_domain("click.example.com").domain == sender.policy.tokens.domain
+
+
+def test_the_links_of_a_campaign_are_decided_once_for_all_its_messages() -> None:
+    sender = rewriter()
+    link = Reference("https://example.com/", 1)
+    again = Policy(sender.config, sender.policy.tokens)
+    assert again.decide(link) is sender.policy.decide(link)
+
+
+def test_the_memory_for_links_stays_small_however_many_there_are() -> None:
+    policy = rewriter().policy
+    link = Reference("https://example.com/", 1)
+    first = policy.decide(link)
+    for number in range(3000):
+        policy.decide(Reference(f"mailto:{number}", 1))
+    assert policy.decide(link) == first
+    assert policy.decide(link) is not first
