@@ -24,13 +24,16 @@ LIST_UNSUBSCRIBE_POST: Final = b"list-unsubscribe-post"
 ONE_CLICK: Final = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"
 SIGNATURES: Final = (b"dkim-signature", b"domainkey-signature", b"x-google-dkim-signature")
 
+# Fields that say whose mail it is: a link in one of them would change the answer.
+LETTERHEAD: Final = frozenset({b"from", b"to", b"cc", b"date", b"message-id", b"x-original-to"})
+
 Change = Edit | Slot
 
 
 def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) -> Iterator[Slot]:
     """Give a slot for each unsubscribe placeholder in the fields that stay."""
     for field in headers.fields:
-        if field in removed:
+        if field in removed or field.name in LETTERHEAD:
             continue
         for slot in unsubscribes(headers.data[field.start : field.end], policy):
             yield replace(slot, start=slot.start + field.start, end=slot.end + field.start)
