@@ -1,5 +1,7 @@
 """`tracker dead`: hits that a sink does not have, and another chance for them."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +21,15 @@ from tracker.mistake import Exit, Mistake
 app = typer.Typer(no_args_is_help=True, help="Hits that could not be delivered.")
 
 
-def _letters(data: Path) -> DeadLetters:
-    """Open the dead letters; raise Mistake if there is no back office's ledger to look into."""
+@contextlib.contextmanager
+def _letters(data: Path) -> Iterator[DeadLetters]:
+    """Open the dead letters; raise Mistake where there is no ledger that can be worked with."""
     path = data / ledger.FILE
     if not path.exists():
         raise Mistake(f"there is no {path}: no back office has run there yet", Exit.NO_INPUT)
     try:
-        return DeadLetters(Ledger.open(path))
+        with contextlib.closing(Ledger.open(path)) as opened:
+            yield DeadLetters(opened)
     except LedgerUnavailable as error:
         raise Mistake(str(error), Exit.DATA) from error
 
@@ -43,7 +47,8 @@ def _row(letter: Letter) -> dict[str, str]:
 @app.command("list")
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """Show what could not be delivered, where to, and why."""
-    rows = [_row(letter) for letter in _letters(configured(config).data).list()]
+    with _letters(configured(config).data) as letters:
+        rows = [_row(letter) for letter in letters.list()]
     if as_json:
         typer.echo(msgspec.json.encode(rows).decode())
     elif not rows:
@@ -63,10 +68,8 @@ def replay(
     config: Config = None,
 ) -> None:
     """Offer dead letters to their sinks again; the back office does it within a second."""
-    try:
-        count = _letters(configured(config).data).replay(ids or None)
-    except LedgerUnavailable as error:
-        raise Mistake(str(error), Exit.UNAVAILABLE) from error
+    with _letters(configured(config).data) as letters:
+        count = letters.replay(ids or None)
     if ids and not count:
         raise Mistake("no dead letter has such an id: see 'tracker dead list'", Exit.DATA)
     typer.echo(f"{count} to be replayed")

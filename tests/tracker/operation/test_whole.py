@@ -174,6 +174,15 @@ def test_dead_letters_that_are_not_there_are_said_not_to_be(
     assert tracker("dead", "replay", "nobody").status == Exit.DATA
 
 
+def test_a_ledger_that_is_none_is_said_to_be_none(tracker: Tracker, folder: Path) -> None:
+    assert tracker("dead", "list").status == Exit.NO_INPUT
+    (folder / "data").mkdir()
+    (folder / "data/forward.db").write_text("no database at all " * 100)
+    said = tracker("dead", "list")
+    assert said.status == Exit.DATA
+    assert said.err.startswith("tracker: cannot use data/forward.db: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
