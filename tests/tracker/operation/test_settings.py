@@ -121,3 +121,8 @@ def test_config_show_tells_where_each_value_comes_from(
     assert rows["edge.workers"] == ["3", "tracker.toml"]
     assert rows["api.listen"] == ['"127.0.0.1:9"', "TRACKER_API_LISTEN"]
     assert rows["log.format"] == ['"auto"', "default"]
+
+
+def test_config_show_explains_what_each_setting_does(tracker: Tracker) -> None:
+    shown = " ".join(tracker("config", "show", "--explain").out.split())
+    assert "Where opens, clicks and unsubscribes arrive." in shown

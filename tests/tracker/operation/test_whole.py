@@ -51,6 +51,7 @@ def following(api: str, *arguments: str) -> Iterator[Following]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tracker", *command],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     with process:
@@ -78,6 +79,17 @@ def test_a_click_is_seen_by_whoever_follows(served: Running) -> None:
         click(edge, "cid@example.net")
         assert everything.recipients(2) == ["bob@example.net", "cid@example.net"]
         assert shop.recipients(1) == ["cid@example.net"]
+
+
+def test_whoever_follows_leaves_with_ctrl_c_and_no_traceback(served: Running) -> None:
+    edge, api = served.addresses
+    with following(api) as follower:
+        click(edge, "ann@example.net")
+        follower.recipients(1)
+        follower.process.send_signal(signal.SIGINT)
+        assert follower.process.stderr is not None
+        assert follower.process.stderr.read() == ""
+        assert follower.process.wait() == 128 + signal.SIGINT
 
 
 def test_events_are_told_by_domain_kind_and_recipient(served: Running, tracker: Tracker) -> None:
