@@ -30,6 +30,7 @@ _VISIBLE_URL = re.compile(
 _TRIMMED: Final = "".join(map(chr, range(0x21)))
 _NOWHERE: Final = Link()
 _REMEMBERED: Final = 2048  # decisions: a few megabytes
+_LONG: Final = 2000  # characters: what is longer would make the memory large
 _SENDERS: Final = 16
 
 
@@ -88,6 +89,8 @@ class Policy:
         Decisions are remembered: the links of a campaign are the same in each of its messages, and
         what is the slowest about them, sealing, need not be done again for each recipient.
         """
+        if len(reference.text) > _LONG:
+            return self._decide(reference)
         decision = self._decided.get(reference)
         if decision is None:
             if len(self._decided) >= _REMEMBERED:
@@ -109,7 +112,7 @@ class Policy:
     def personalised(self, reference: Reference, values: Mapping[str, str]) -> bytes | None:
         """Give the link frame for one recipient's values, None where they make no good link."""
         filled = structs.replace(reference, text=fill(reference.text, values))
-        return self.decide(filled).link_frame or None
+        return self._decide(filled).link_frame or None  # no other recipient's is the same
 
     def bound(self, context: Context) -> Context:
         """Put the sender's privacy mode into the context: it travels in the token."""
