@@ -16,7 +16,7 @@ import msgspec
 
 from bench.edge import report, traffic
 from bench.edge.process import Machine, children_cpu
-from bench.edge.report import LOADS, Load, Sample
+from bench.edge.report import LOADS, Found, Load, Sample, Samples
 from bench.edge.servers import ROOT, SERVERS, Ground, NotReady, Server, ready
 from bench.edge.steady import open_loop
 from bench.edge.wrk import Answered, LoadFailed, closed_loop
@@ -35,52 +35,56 @@ class Plan:
 FULL: Final = Plan(rounds=5, seconds=3)  # eight to ten minutes
 QUICK: Final = Plan(rounds=1, seconds=2)  # a look; its ratios wander by a fifth
 
-Recorded = dict[Load, dict[str, list[Sample]]]
-
 
 def main() -> int:
     """Run the whole comparison; return 0 unless something didn't run, whatever the figures say."""
     parser = argparse.ArgumentParser(prog="python -m bench.edge", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, about 80 seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here, too")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables there, too")
     options = parser.parse_args()
+    if options.into is not None:
+        try:  # now rather than in ten minutes
+            report.put("", options.into.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            parser.error(f"--into: {error}")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         print("the server and the load each need a core of their own", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     try:
-        compare(QUICK if options.quick else FULL, cores[0], cores[1], options.json)
+        found = compare(QUICK if options.quick else FULL, cores[0], cores[1])
     except (NotReady, LoadFailed) as error:
         print(error, file=sys.stderr)
         return 1
+    told = report.told(found)
+    print(told, end="")
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.encode(flat(found.samples)))
+    if options.into is not None:
+        options.into.write_text(report.put(told, options.into.read_text("utf-8")), "utf-8")
     return 0
 
 
-def compare(plan: Plan, server_core: int, load_core: int, samples_to: Path | None) -> None:
-    """Start all servers, ask them in turn, print what came of it."""
+def compare(plan: Plan, server_core: int, load_core: int) -> Found:
+    """Start all servers, ask them in turn, return what came of it."""
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=build)))
-        print(report.machine(folder), flush=True)
+        machine = report.machine(folder)
         servers = started(stack, folder, server_core)
         for server in servers.values():
             asked(server, Load("one", 64), WARM_UP, load_core)
         samples = measured(servers, plan, load_core)
-        memory = {key: server.memory() for key, server in servers.items()}
-        accounts = [server.account() for server in servers.values()]
-    names = {key: server.name for key, server in servers.items()}
-    print(f"{plan.rounds} rounds of {plan.seconds} s, medians\n")
-    for load in LOADS:
-        print("\n".join(report.rows_of(load, samples, names)))
-    sizes = ", ".join(f"{names[key]} {size:.1f} MB" for key, size in memory.items())
-    print(f"Memory of a worker after all loads (PSS): {sizes}\n")
-    print("".join(accounts) + "\n")
-    print("\n".join(report.goals(samples, memory["ours"], names)))
-    print(report.busy(samples), end="")
-    if samples_to is not None:
-        samples_to.write_bytes(msgspec.json.encode(flat(samples)))
+        return Found(
+            method=f"{machine}; {plan.rounds} rounds of {plan.seconds} s",
+            names={key: server.name for key, server in servers.items()},
+            samples=samples,
+            memory={key: server.memory() for key, server in servers.items()},
+            account="".join(server.account() for server in servers.values()),
+        )
 
 
 def started(stack: contextlib.ExitStack, folder: Path, core: int) -> dict[str, Server]:
@@ -96,9 +100,11 @@ def started(stack: contextlib.ExitStack, folder: Path, core: int) -> dict[str, S
     return servers
 
 
-def measured(servers: dict[str, Server], plan: Plan, core: int) -> Recorded:
+def measured(servers: dict[str, Server], plan: Plan, core: int) -> Samples:
     """Ask every server under every load, in an order that turns with each round."""
-    samples: Recorded = {load: {key: [] for key in servers} for load in LOADS}
+    samples: dict[Load, dict[str, list[Sample]]] = {
+        load: {key: [] for key in servers} for load in LOADS
+    }
     for number in range(plan.rounds):
         for load in LOADS:
             for key in turned(list(servers), number):
@@ -151,7 +157,7 @@ def ask(server: Server, load: Load, seconds: int, core: int) -> Callable[[], Ans
     )
 
 
-def flat(samples: Recorded) -> list[dict[str, object]]:
+def flat(samples: Samples) -> list[dict[str, object]]:
     """Return every sample with its load and its server, in a form for JSON."""
     return [
         {"load": load, "server": key, "round": number, "sample": sample}

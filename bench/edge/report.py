@@ -57,6 +57,39 @@ Metric = Literal["rate", "p50_ms", "p99_ms", "cpu_us", "generator", "foreign"]
 Samples = Mapping[Load, Mapping[str, Sequence[Sample]]]  # by load, by server, in order of rounds
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that came of a comparison; `names` and `memory` (in megabytes of a worker) by server."""
+
+    method: str
+    names: Mapping[str, str]
+    samples: Samples
+    memory: Mapping[str, float]
+    account: str
+
+
+def told(found: Found) -> str:
+    """Return the whole report as Markdown."""
+    lines = [f"Measured {found.method}; medians, and medians of the ratios within each round.", ""]
+    lines += goals(found)
+    if warning := busy(found.samples):
+        lines += [warning, ""]
+    for load in found.samples:
+        lines += rows_of(load, found.samples, found.names)
+    sizes = ", ".join(f"{found.names[key]} {size:.1f} MB" for key, size in found.memory.items())
+    lines += [f"Memory of a worker after all loads (PSS): {sizes}.", "", found.account]
+    return "\n".join(lines) + "\n"
+
+
+def put(report: str, page: str) -> str:
+    """Return a page with the report in place of the one between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"the page lacks {BEGIN} and {END}")
+    return f"{before}{begin}\n{report}{end}{after}"
+
+
 def value(sample: Sample, metric: Metric) -> float:
     """Return one figure of a run."""
     figure: float = getattr(sample, metric)
@@ -99,6 +132,7 @@ GOALS: Final = (
     Goal(Load("steady", 1000), "p99_ms", "bare", 2),
 )
 MEMORY_GOAL: Final = 30.0  # megabytes of one of our workers
+BEGIN, END = "<!-- bench.edge -->", "<!-- /bench.edge -->"
 QUIET: Final = 0.1  # of a core that others may take
 
 
@@ -127,17 +161,17 @@ def rows_of(load: Load, samples: Samples, names: Mapping[str, str]) -> Iterable[
     yield ""
 
 
-def goals(samples: Samples, memory: float, names: Mapping[str, str]) -> Iterable[str]:
+def goals(found: Found) -> Iterable[str]:
     """Yield the table of the goals."""
-    yield "**Goals**\n"
+    memory = found.memory["ours"]
     yield "| ours, as a ratio to | load | goal | reached | |"
     yield "|---|---|--:|--:|---|"
     for goal in GOALS:
-        reached = ratio(samples, goal.load, goal.metric, "ours", goal.to)
+        reached = ratio(found.samples, goal.load, goal.metric, "ours", goal.to)
         what = "requests/s" if goal.metric == "rate" else "p99"
         sign = "≥" if goal.metric == "rate" else "≤"
         yield (
-            f"| {what} of {names[goal.to]} | {goal.load.title} | {sign} {goal.bound:g} "
+            f"| {what} of {found.names[goal.to]} | {goal.load.title} | {sign} {goal.bound:g} "
             f"| {reached:.2f} | {verdict(met=goal.met(reached))} |"
         )
     yield (
@@ -153,7 +187,7 @@ def busy(samples: Samples) -> str:
     foreign = median(runs, "foreign")
     if foreign < QUIET:
         return ""
-    return f"Something else took {foreign:.0%} of a core: measure again on a quiet machine.\n"
+    return f"**Something else took {foreign:.0%} of a core: measure again on a quiet machine.**"
 
 
 def verdict(*, met: bool) -> str:
