@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rewriter.keyring import KeyringError
+from tracker.api.keys import KeyFileError
 from tracker.commands import config, dead, demo, events, keys, serve, token
 from tracker.mistake import Exit, Mistake
 
@@ -38,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _leave(error.format_message(), Exit.USAGE)
     except Mistake as mistake:
         _leave(str(mistake), mistake.status)
-    except KeyringError as error:
+    except (KeyringError, KeyFileError) as error:
         _leave(str(error), Exit.CONFIG)
+    except OSError as error:
+        # The disk is full, a file is another account's: what no command foresees for each file.
+        _leave(f"{error.filename or 'input or output'}: {error.strerror}", Exit.IO)
     except typer.Abort:
         _leave("nothing was changed", Exit.USAGE)
     sys.exit(status or Exit.OK)

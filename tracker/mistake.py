@@ -16,6 +16,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     SOFTWARE = 70
     CANNOT_CREATE = 73
+    IO = 74
     NO_PERMISSION = 77
     CONFIG = 78
 

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 from tracker.mistake import Exit
 
-RESTART_AFTER = (0, 0.5, 1, 2, 5, 10, 30)  # seconds, by deaths in a row; the last repeats
-SETTLED_AFTER = 60  # seconds of life after which a death is the first in a row again
+# Seconds by deaths in a row; the last repeats. Recipients wait in the listening socket's queue, so
+# it stays short.
+RESTART_AFTER = (0, 0.2, 0.5, 1, 2, 5)
+SETTLED_AFTER = 10  # seconds of life after which a death is the first in a row again
 DRAIN_WITHIN = 30  # seconds from SIGTERM to SIGKILL
 
 # What a child says of its first start that no second start would change: it is passed on.
@@ -162,11 +164,13 @@ async def supervise(
         again = asyncio.ensure_future(_stop(signals, (), may_replace))
         await asyncio.wait([drained, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
-        if not drained.done():
+        at_once = not drained.done()
+        if at_once:
             for child in everyone:
                 child.kill()
-            await drained
-            return 128 + again.result()
+        await drained
+    if at_once:
+        return 128 + again.result()
     return hopeless.result() if hopeless.done() else Exit.OK
 
 

@@ -33,7 +33,7 @@ from tracker.commands.shown import line, printable
 from tracker.listen import Address, bind, bound
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Log, Settings
-from tracker.supervise import Child, supervise
+from tracker.supervise import HOPELESS, Child, supervise
 
 NEWSLETTER = Path("deploy/demo/newsletter.eml")
 HOST = "localhost"  # what a browser on this machine can open
@@ -152,7 +152,7 @@ def _run(console: Console, settings: Settings, edge: socket, api: socket) -> int
         logs.configure("text")
         logging.getLogger("httpx").setLevel(logging.WARNING)
         status = asyncio.run(_supervise(stages, [edge, api], _watch(client, console, log)))
-    if status:
+    if status in HOPELESS:
         raise Mistake(f"it could not start: {log} says why", Exit(status))
     console.print(f"\nStopped. What was recorded is in {settings.data}/.")
     return status

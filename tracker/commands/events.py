@@ -10,7 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tracker.api.keys import KeyFileError, read_keys
+from tracker.api.keys import read_keys
 from tracker.client import Client, Event
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import line
@@ -62,15 +62,12 @@ def events(
 
 
 def api_key(path: Path) -> str:
-    """Return the first key of a key file; raise Mistake if there is none."""
+    """Return the first key of a key file; raise Mistake or KeyFileError if there is none."""
     if not path.exists():
         raise Mistake(
             f"no API key at {path}: the back office makes one when it first starts", Exit.NO_INPUT
         )
-    try:
-        return read_keys(path)[0]
-    except KeyFileError as error:
-        raise Mistake(str(error), Exit.NO_PERMISSION) from error
+    return read_keys(path)[0]
 
 
 async def _show(

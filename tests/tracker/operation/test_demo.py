@@ -49,3 +49,14 @@ def test_a_mail_that_cannot_be_tracked_is_refused_in_the_rewriters_words(
     said = tracker("demo", "no.eml")
     assert said.status == Exit.DATA
     assert said.err.startswith("tracker: the mail could not be tracked: ")
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    tracker: Tracker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKER_EDGE_LISTEN", "127.0.0.1:0")
+    monkeypatch.setenv("TRACKER_API_LISTEN", "127.0.0.1:0")
+    (folder / "data" / "newsletter.tracked.eml").mkdir(parents=True)
+    said = tracker("demo", str(ROOT / NEWSLETTER))
+    assert said.status == Exit.IO
+    assert said.err == "tracker: data/newsletter.tracked.eml: Is a directory\n"

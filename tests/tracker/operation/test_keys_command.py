@@ -99,3 +99,12 @@ def test_a_damaged_keyring_is_refused_and_kept(tracker: Tracker, folder: Path) -
     assert said.status == Exit.CONFIG
     assert "is not a keyring" in said.err
     assert (folder / "data/keyring.json").read_text() == "{"
+
+
+def test_a_file_where_a_folder_should_be_is_named(tracker: Tracker, folder: Path) -> None:
+    tracker("keys", "new")
+    (folder / "occupied").write_text("a file")
+    said = tracker("keys", "export", "--domain", "t.example", "--to", "occupied/tenant.json")
+    assert said.status == Exit.CONFIG
+    assert said.err.startswith("tracker: ")
+    assert "occupied" in said.err

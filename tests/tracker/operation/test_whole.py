@@ -216,6 +216,14 @@ def test_events_says_what_is_wrong(
     assert said.err.count("\n") == 1
 
 
+def test_a_key_file_that_others_can_read_is_refused(tracker: Tracker) -> None:
+    Path("api.key").write_text("key")
+    Path("api.key").chmod(0o644)
+    said = tracker("events", "--key-file", "api.key")
+    assert said.status == Exit.CONFIG
+    assert "chmod 600" in said.err
+
+
 def test_a_wrong_key_is_refused(served: Running, tracker: Tracker) -> None:
     Path("wrong.key").write_text("wrong")
     Path("wrong.key").chmod(0o600)
