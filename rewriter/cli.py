@@ -147,7 +147,7 @@ def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> Re
     """Rewrite, and let no failure but a refusal keep the message from coming out."""
     try:
         if settings.config.privacy == "off":
-            return RewrittenMessage((data,))
+            return RewrittenMessage(data)
         if options.html:
             return _page(data, settings, options.charset)
         return _message(data, settings)
@@ -164,7 +164,7 @@ def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> Re
             complain("error: a fault of the rewriter's own; nothing comes out")
             raise SystemExit(exits.SOFTWARE) from error
         complain("warning: a fault of the rewriter's own; it comes out unchanged")
-    return RewrittenMessage((data,))
+    return RewrittenMessage(data)
 
 
 def _message(data: bytes, settings: Settings) -> RewrittenMessage:
@@ -181,7 +181,7 @@ def _page(data: bytes, settings: Settings, charset: str) -> RewrittenMessage:
     except FrameTooLarge as error:
         raise Refused([Notice("too-long", "", str(error))]) from error
     notices = tuple(Notice(caution.code, "", caution.detail) for caution in page.cautions)
-    return RewrittenMessage((page.data,), notices, tuple(("", link) for link in page.links))
+    return RewrittenMessage(page.data, notices, tuple(("", link) for link in page.links))
 
 
 def _report(outcome: RewrittenMessage, options: argparse.Namespace) -> Iterator[bytes]:

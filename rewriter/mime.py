@@ -41,14 +41,26 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RewrittenMessage:
-    """A message for one recipient, in pieces, so that a large one is never held twice.
+    """A message for one recipient: what came in, and what takes the place of some of its bytes.
 
     `links` gives for each link the path of its part, as in IMAP, and what became of it.
     """
 
-    pieces: tuple[bytes | memoryview, ...]
+    data: bytes
     notices: tuple[Notice, ...] = ()
     links: tuple[tuple[str, LinkReport], ...] = ()
+    replacements: tuple[Replacement, ...] = ()
+
+    @property
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The message piece by piece, so that a large one is never held twice."""
+        memory = memoryview(self.data)
+        done = 0
+        for replacement in self.replacements:
+            yield memory[done : replacement.start]
+            yield from replacement.pieces
+            done = replacement.end
+        yield memory[done:]
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces)
@@ -91,7 +103,8 @@ class PlannedMessage:
         notices = [*self.notices, *notices]
         self._refuse(notices)
         links = tuple((part.part.path, link) for part in self.parts for link in part.plan.links)
-        return RewrittenMessage(tuple(_assembled(self.data, replacements)), tuple(notices), links)
+        replacements.sort(key=lambda replacement: (replacement.start, replacement.end))
+        return RewrittenMessage(self.data, tuple(notices), links, tuple(replacements))
 
     def _context(self, letterhead: Letterhead) -> Context:
         return Context(
@@ -155,7 +168,7 @@ class PlannedMessage:
     def _unchanged(self, notice: Notice) -> RewrittenMessage:
         notices = (*self.notices, notice)
         self._refuse(notices)
-        return RewrittenMessage((self.data,), notices)
+        return RewrittenMessage(self.data, notices)
 
     def _refuse(self, notices: Sequence[Notice]) -> None:
         failures = [notice for notice in notices if notice.code in FAILURES]
@@ -200,25 +213,14 @@ def rewrite_message(
     Refused only if `strict` is set.
     """
     if policy.config.privacy == "off":
-        return RewrittenMessage((data,))
+        return RewrittenMessage(data)
     try:
         return plan_message(data, policy).render(letterhead)
     except Refused as refusal:
         if policy.config.strict:
             raise
-        return RewrittenMessage((data,), refusal.notices)
+        return RewrittenMessage(data, refusal.notices)
 
 
 def _mint(tokens: Tokens, context_frame: bytes, kind: bytes, link_frame: bytes) -> bytes:
     return tokens.mint(kind, link_frame, context_frame)
-
-
-def _assembled(data: bytes, replacements: list[Replacement]) -> Iterator[bytes | memoryview]:
-    """Give the pieces of the message with the replacements in it."""
-    memory = memoryview(data)
-    done = 0
-    for replacement in sorted(replacements, key=lambda item: (item.start, item.end)):
-        yield memory[done : replacement.start]
-        yield from replacement.pieces
-        done = replacement.end
-    yield memory[done:]

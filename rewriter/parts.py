@@ -17,10 +17,10 @@ from rewriter.notices import LeftAlone, Notice
 from rewriter.page import plan_page
 from rewriter.plan import Mint, Plan, Slot
 from rewriter.quoted_printable import encode
-from rewriter.splice import Edit
+from rewriter.splice import Edit, splice
 from rewriter.structure import Part
 from rewriter.text import plan_text
-from rewriter.transfer import Body, NeedsEncoding, decode
+from rewriter.transfer import Body, decode
 
 HTML: Final = b"text/html"
 AMP: Final = b"text/x-amp-html"
@@ -41,7 +41,18 @@ class Replacement:
 
     start: int
     end: int
-    pieces: Iterable[bytes]
+    pieces: Iterable[bytes | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class EditedBody:
+    """A body with edits in it, made piece by piece whenever it is asked for."""
+
+    body: Body
+    edits: Sequence[Edit]
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        return self.body.splice(self.edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +117,11 @@ class PlannedPart:
 
     def _replacements(self, edits: Sequence[Edit]) -> list[Replacement]:
         part = self.part
-        try:
-            return [Replacement(part.body, part.end, self.body.splice(edits))]
-        except NeedsEncoding as error:
-            encoded = Replacement(part.body, part.end, (encode(error.text, self.eol),))
-            return [_header_of_encoding(part.headers, part.start, self.eol), encoded]
+        if self.body.holds(edits):
+            return [Replacement(part.body, part.end, EditedBody(self.body, edits))]
+        encoded = encode(splice(self.body.text, edits), self.eol)
+        header = _header_of_encoding(part.headers, part.start, self.eol)
+        return [header, Replacement(part.body, part.end, (encoded,))]
 
 
 def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> PlannedPart | None:
@@ -125,9 +136,9 @@ def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> Planned
         return None
     if part.attached:
         raise LeftAlone("attachment")
-    raw = part.headers.data[part.body : part.end]
-    eol = line_end(raw) or eol
-    body = decode(raw, part.encoding, eol)
+    data = part.headers.data
+    eol = line_end(data, part.body, part.end) or eol
+    body = decode(data, part.body, part.end, part.encoding, eol)
     seen = view(body.text, part.media.charset)
     if name == TEXT:
         plan = _text_plan(part, seen, policy, first=first)
@@ -154,9 +165,9 @@ def _with_line_ends(edit: Edit, eol: bytes) -> Edit:
     return replace(edit, new=edit.new.replace(b"\r\n", b"\n").replace(b"\n", eol))
 
 
-def line_end(data: bytes) -> bytes:
-    """Return the line end that the data has first, or nothing."""
-    at = data.find(b"\n")
+def line_end(data: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """Return the line end that data[start:end] has first, or nothing."""
+    at = data.find(b"\n", start, end)
     if at < 0:
         return b""
     return b"\r\n" if data[at - 1 : at] == b"\r" and at else b"\n"

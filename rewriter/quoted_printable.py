@@ -6,9 +6,10 @@ touches change, and none of those grows beyond 76 characters through it.
 
 import binascii
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from io import BytesIO
 
 from rewriter.splice import Edit
 
@@ -26,68 +27,78 @@ LINE_END = re.compile(rb"\r?\n")
 
 
 class QuotedPrintable:
-    """An encoded body and its decoded `text`."""
+    """An encoded body, data[start:end], and its decoded `text`."""
 
-    def __init__(self, raw: bytes, eol: bytes) -> None:
-        lines = LINE.findall(raw)
-        decode = _decode_irregular if IRREGULAR.search(raw) else binascii.a2b_qp
-        pieces = [decode(line) for line in lines]
-        self.text = b"".join(pieces)
-        self._raw = raw
+    def __init__(self, data: bytes, eol: bytes, start: int = 0, end: int | None = None) -> None:
+        end = len(data) if end is None else end
+        decode = _decode_irregular if IRREGULAR.search(data, start, end) else binascii.a2b_qp
+        text = BytesIO()
+        # Where each line begins, encoded and decoded: eight bytes each rather than an object.
+        self._starts = array("Q", [start])
+        self._decoded_starts = array("Q", [0])
+        for line in LINE.finditer(data, start, end):
+            text.write(decode(line[0]))
+            self._starts.append(line.end())
+            self._decoded_starts.append(text.tell())
+        self.text = text.getvalue()
+        self._data = data
         self._eol = eol
-        self._decoded_starts = list(accumulate(map(len, pieces), initial=0))
-        self._raw_starts = list(accumulate(map(len, lines), initial=0))
 
-    def splice(self, edits: Sequence[Edit]) -> Iterator[bytes]:
+    def splice(self, edits: Sequence[Edit]) -> Iterator[bytes | memoryview]:
         """Give the encoded body with the edits in it. Edits are sorted and don't overlap."""
-        raw = self._raw
-        if not edits:
-            yield raw
-            return
+        data, memory = self._data, memoryview(self._data)
+        at, body_end = self._starts[0], self._starts[-1]
         spans = [self._span(edit) for edit in edits]
-        at = column = 0
-        for edit, (start, end), next_start in zip(
-            edits, spans, [*(start for start, _ in spans[1:]), len(raw)], strict=True
-        ):
-            yield raw[at:start]
-            newline = raw.rfind(b"\n", at, start)
+        next_starts = [*(start for start, _ in spans[1:]), body_end]
+        column = 0
+        for edit, (start, end), next_start in zip(edits, spans, next_starts, strict=False):
+            yield memory[at:start]
+            newline = data.rfind(b"\n", at, start)
             column = start - newline - 1 if newline >= 0 else column + start - at
             text, column = fold(edit.new, column, self._eol)
             yield text
             # A blank that a deletion leaves at a line's end would be taken for padding.
-            bare = not text and raw[at:start].endswith((b" ", b"\t")) and PADDING.match(raw, end)
+            blank = not text and data[max(at, start - 1) : start] in (b" ", b"\t")
+            bare = blank and PADDING.match(data, end, body_end)
             if bare or column + self._rest_of_line(end, next_start) > MAX_LINE:
                 yield b"=" + self._eol
                 column = 0
             at = end
-        yield raw[at:]
+        yield memory[at:body_end]
+
+    def holds(self, edits: Sequence[Edit]) -> bool:  # noqa: ARG002 - part of what a body is
+        """Tell whether the encoding may hold the edited body: it holds anything."""
+        return True
 
     def _span(self, edit: Edit) -> tuple[int, int]:
-        start = self._raw_offset(edit.start)
+        """Give the encoded bytes that an edit replaces."""
+        start = self._offset(edit.start)
         if edit.end <= edit.start:
             return start, start
-        last = self._raw_offset(edit.end - 1)
+        last = self._offset(edit.end - 1)
         # A soft break inside the span goes with it; one behind its last character stays.
-        token = TOKEN.match(self._raw, last)
+        token = TOKEN.match(self._data, last, self._starts[-1])
         if token is None:
             return start, last + 1
         return start, token.end() + (not token[1])
 
-    def _raw_offset(self, position: int) -> int:
+    def _offset(self, position: int) -> int:
         """Say where the decoded character at `position` begins in the encoded body."""
-        if not self._raw:
-            return 0
-        index = min(bisect_right(self._decoded_starts, position), len(self._raw_starts) - 1) - 1
-        start, end = self._raw_starts[index : index + 2]
-        return start + _offset_in_line(self._raw[start:end], position - self._decoded_starts[index])
+        if len(self._starts) == 1:
+            return self._starts[0]
+        index = min(bisect_right(self._decoded_starts, position), len(self._starts) - 1) - 1
+        start, end = self._starts[index : index + 2]
+        line = self._data[start:end]
+        return start + _offset_in_line(line, position - self._decoded_starts[index])
 
     def _rest_of_line(self, at: int, next_start: int) -> int:
         """Count what follows on the same line, with room for a soft break before another edit."""
-        newline = self._raw.find(b"\n", at)
-        end = newline if newline >= 0 else len(self._raw)
+        body_end = self._starts[-1]
+        newline = self._data.find(b"\n", at, body_end)
+        end = newline if newline >= 0 else body_end
         if next_start < end:
             return next_start - at + 1
-        return end - at - (self._raw[end - 1 : end] == b"\r" and end > at)
+        return end - at - (self._data[end - 1 : end] == b"\r" and end > at)
 
 
 def encode(text: bytes, eol: bytes) -> bytes:
