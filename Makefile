@@ -27,8 +27,8 @@ lint: $(READY) ## check style, types and the direction of imports
 format: $(READY) ## put the code into its one form
 	$(BIN)/ruff format $(CODE)
 
-bench: $(READY) ## measure the edge beside its peers
-	$(BIN)/python -m bench.edge
+bench: $(READY) ## measure the edge beside its peers; ARGS=--quick
+	$(BIN)/python -m bench.edge $(ARGS)
 
 lock: $(READY) ## write requirements.lock anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
