@@ -37,6 +37,8 @@ BUSY: Final = "451 4.3.2 too many messages at once; try again"
 # Postfix opens up to 20 connections to a transport (default_destination_concurrency_limit).
 AT_ONCE: Final = 20
 WAITING: Final = 80
+"""Messages in our hands at once, in threads or waiting for one."""
+
 DRAIN: Final = 30.0
 """Seconds that messages in progress get after a signal to stop."""
 
@@ -80,9 +82,10 @@ def unless_it_fails(rewrite: Callable[[], T], otherwise: T) -> T:
 class Filter:
     """What aiosmtpd asks for each message. Rewriting and sending are done in threads."""
 
-    def __init__(self, rewriting: Rewriting, relay: Relay) -> None:
+    def __init__(self, rewriting: Rewriting, relay: Relay, waiting: int = WAITING) -> None:
         self._rewriting = rewriting
         self._relay = relay
+        self._waiting = waiting
         self._threads = ThreadPoolExecutor(AT_ONCE, "filter")
         self._taken = 0
         self._receiving: set[SMTP] = set()
@@ -105,7 +108,7 @@ class Filter:
 
         A sender that waits is back-pressure; one too many is told to come back.
         """
-        if self._taken >= WAITING:
+        if self._taken >= self._waiting:
             return BUSY
         # aiosmtpd gives the null sender as it was written.
         sender = "" if given.mail_from == "<>" else given.mail_from

@@ -1,5 +1,6 @@
 """The SMTP filter over real sockets: what it takes has been taken by the next server."""
 
+import asyncio
 import re
 import smtplib
 from collections.abc import Iterator
@@ -7,8 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
+from rewriter.config import Config
 from rewriter.keyring import Keyring
+from rewriter.letterhead import Letterhead
+from rewriter.links import Policy
+from rewriter.relay import Relay
+from rewriter.smtp import BUSY, Filter, Rewriting, unless_it_fails
 from rewriter.tokens import Tokens
 
 from .servers import DOMAIN, Destination, filtering, free_port, listening
@@ -109,3 +116,17 @@ def test_a_signal_ends_the_filter_cleanly(tmp_path: Path) -> None:
     with filtering(tmp_path, free_port(), free_port()) as process:
         process.terminate()
         assert process.wait(timeout=60) == 0
+
+
+def test_one_message_too_many_is_to_be_tried_again() -> None:
+    policy = Policy(Config(tracking_domain=DOMAIN), Tokens(Keyring.new().for_domain(DOMAIN)))
+
+    async def answer() -> str:
+        full = Filter(Rewriting(policy, Letterhead()), Relay("127.0.0.1", 1), waiting=0)
+        return await full.handle_DATA(SMTP(full), None, None)
+
+    assert asyncio.run(answer()) == BUSY
+
+
+def test_a_fault_of_ours_leaves_the_message_as_it_came() -> None:
+    assert unless_it_fails(lambda: MESSAGE[10_000], 7) == 7
