@@ -30,7 +30,7 @@ LINK: Final = b"".join(
 CONTEXT: Final = b"".join(
     (
         b"\x1fmarketing\x1etransactional\x1epromotion\x1ewelcome\x1einvoice\x1ereceipt\x1edigest",
-        b"\x1fcampaign=\x1euser_id=\x1ecustomer_id=\x1evariant=\x1elist=\x1eab=\x1fnewsletter",
+        b"\x1fcampaign\x1d\x1euser_id\x1d\x1ecustomer_id\x1d\x1evariant\x1d\x1elist\x1d\x1eab\x1d\x1fnewsletter",
         b"info@office@contact@hello@admin@support@sales@team@news@mail@no-reply@noreply@",
         b"john.smith@maria.garcia@anna.michael@thomas.martin@peter.mueller@david.alex@",
         b"@localhost@mail-.example.org@example.net\x1f@ip-.ec2.internal@eu-west-1.amazonses.com\x1f",

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -40,8 +41,10 @@ MAX_FRAME: Final = 8192  # bytes, unfolded
 Privacy = Literal["full", "identified", "pseudonymous", "anonymous", "off"]
 PRIVACY: Final[tuple[Privacy, ...]] = get_args(Privacy)
 
-_FIELD = "\x1f"  # unit separator: no URL, address or header holds a control character
-_ITEM = "\x1e"
+# ASCII's separators. Where a value holds one of them, which no URL, address or header does, it
+# becomes a space: nothing that a sender writes can pose as another field.
+_FIELD, _ITEM, _PAIR = "\x1f", "\x1e", "\x1d"
+_SPACED: Final = dict.fromkeys(map(ord, (_FIELD, _ITEM, _PAIR)), " ")
 _DEFLATED = 0x08
 
 
@@ -146,14 +149,14 @@ class Tokens:
         self._newest = keys.keys[-1].id
         self._seals = {key.id: AESSIV(key.sealing) for key in keys.keys}
         self._dictionary = CONTEXT + b"@" + keys.domain.encode()
+        self._primed = _primed(self._dictionary)
         self._bound = b"tracking-edge/%d/context/" % VERSION + keys.domain.encode()
 
     def seal_link(self, link: Link) -> bytes:
         """Return the link frame: once for each link of a template. Raises FrameTooLarge."""
-        tags = (f"{name}={value}" for name, value in link.tags)
         position = str(link.position) if link.position else ""
-        fields = (link.destination, position, link.name, link.category, *tags)
-        flags, body = _deflate(_joined(fields), LINK)
+        fields = map(_spaced, (link.destination, position, link.name, link.category))
+        flags, body = _deflate(_joined((*fields, *_paired(link.tags))), _LINK)
         return base64_encode(bytes((VERSION << 4 | flags,)) + body)
 
     def seal_context(self, context: Context) -> bytes:
@@ -161,17 +164,15 @@ class Tokens:
 
         Raises FrameTooLarge.
         """
-        text = _joined(
-            (
-                context.message_id,
-                context.recipient,
-                context.sending_domain,
-                context.configuration_set,
-                _ITEM.join(context.tags),
-                _ITEM.join(f"{name}={value}" for name, value in context.variables),
-            )
+        fields = (
+            context.message_id,
+            context.recipient,
+            context.sending_domain,
+            context.configuration_set,
         )
-        flags, body = _deflate(text, self._dictionary)
+        items = (map(_spaced, context.tags), _paired(context.variables))
+        text = _joined((*map(_spaced, fields), *map(_ITEM.join, items)))
+        flags, body = _deflate(text, self._primed)
         head = struct.pack(">BI", flags | PRIVACY.index(context.privacy), context.sent_at)
         # RFC 5297: deterministic, and safe to be so, since the seal depends on every byte.
         sealed = self._seals[self._newest].encrypt(head + body, [self._bound])
@@ -243,9 +244,17 @@ def open_link(link_frame: bytes) -> Link:
     return Link(destination, int(position or 0), name, category, _pairs(tags))
 
 
-def _joined(fields: tuple[str, ...]) -> bytes:
+def _joined(fields: Iterable[str]) -> bytes:
     """Join fields, leaving out empty ones at the end."""
     return _FIELD.join(fields).rstrip(_FIELD).encode()
+
+
+def _spaced(text: str) -> str:
+    return text.translate(_SPACED)
+
+
+def _paired(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{_spaced(name)}{_PAIR}{_spaced(value)}" for name, value in pairs]
 
 
 def _split(text: bytes, least: int) -> list[str]:
@@ -257,17 +266,27 @@ def _split(text: bytes, least: int) -> list[str]:
 
 
 def _pairs(items: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, _, value in (item.partition("=") for item in items))
+    return tuple((name, value) for name, _, value in (item.partition(_PAIR) for item in items))
 
 
-def _deflate(text: bytes, dictionary: bytes) -> tuple[int, bytes]:
+def _primed(dictionary: bytes) -> "zlib._Compress":
+    """Return a compressor that has seen the dictionary, to be copied for each frame.
+
+    Raw deflate (no header, no checksum: the MAC is one) in a 4 KiB window; a small state, since
+    setting it up costs more than the bytes that a larger one saves.
+    """
+    return zlib.compressobj(9, zlib.DEFLATED, -12, 4, zlib.Z_DEFAULT_STRATEGY, dictionary)
+
+
+def _deflate(text: bytes, primed: "zlib._Compress") -> tuple[int, bytes]:
     if len(text) > MAX_FRAME:
         raise FrameTooLarge(f"{len(text)} bytes; a frame takes {MAX_FRAME}")
-    # Raw deflate (no header, no checksum: the MAC is one) in a 4 KiB window; small state, since
-    # setting it up costs more than the few bytes do.
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -12, 4, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    deflate = primed.copy()
     packed = deflate.compress(text) + deflate.flush()
     return (_DEFLATED, packed) if len(packed) < len(text) else (0, text)
+
+
+_LINK: Final = _primed(LINK)
 
 
 def _inflate(packed: bytes, dictionary: bytes) -> bytes:

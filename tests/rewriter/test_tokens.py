@@ -43,8 +43,7 @@ TOKEN = TOKENS.mint(b"c", TOKENS.seal_link(LINK), TOKENS.seal_context(CONTEXT))
 
 # No field of a real link or message holds a control character.
 text = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
-names = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="="), max_size=20)
-pairs = st.lists(st.tuples(names.filter(bool), text), max_size=3).map(tuple)
+pairs = st.lists(st.tuples(text, text), max_size=3).map(tuple)
 links = st.builds(Link, text, st.integers(0, 10**9 - 1), text, text, pairs)
 contexts = st.builds(
     Context,
@@ -80,6 +79,16 @@ def test_any_context_comes_back_as_it_went_in(context: Context) -> None:
 def test_the_same_message_gives_the_same_bytes(context: Context) -> None:
     again = Tokens(KEYRING.for_domain("click.example.com"))
     assert again.seal_context(context) == TOKENS.seal_context(context)
+
+
+def test_nothing_that_a_sender_writes_can_pose_as_another_field() -> None:
+    forged = Context("id", "a@b\x1fother.example", "\x1e", variables=(("a\x1db", "c\x1ed"),))
+    opened = TOKENS.open_context(TOKENS.seal_context(forged))
+    assert opened == Context("id", "a@b other.example", " ", variables=(("a b", "c d"),))
+    link = Link("https://a.example/", 1, "x\x1fy", tags=(("k\x1d", "v"),))
+    assert open_link(TOKENS.seal_link(link)) == Link(
+        "https://a.example/", 1, "x y", tags=(("k ", "v"),)
+    )
 
 
 @given(links, contexts)
