@@ -141,7 +141,7 @@ class PlannedMessage:
     ) -> Iterator[Replacement]:
         headers = self.structure.headers
         changes: list[listheaders.Change] = list(listheaders.removed(self.controls.fields))
-        if headers.separated and not any(n.part == "1" for n in self.structure.notices):
+        if headers.separated and not self.structure.left_alone:
             changes += listheaders.placeholders(headers, self.policy, self.controls.fields)
             # Without a recipient, a one-click POST could end nobody's subscription.
             if self.policy.config.list_unsubscribe and context.recipient:
@@ -183,7 +183,7 @@ def plan_message(data: bytes, policy: Policy) -> PlannedMessage:
     """
     structure = read_structure(data)
     controls = read_controls(structure.headers, policy.config)
-    if any(notice.part == "1" and notice.code == "ambiguous" for notice in structure.notices):
+    if structure.left_alone == "ambiguous":
         controls = Controls(policy.config)
     # A policy remembers what it decided, so it is kept where the message says nothing else.
     if controls.config != policy.config:

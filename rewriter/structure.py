@@ -71,6 +71,11 @@ class Structure:
     parts: tuple[Part, ...]
     notices: tuple[Notice, ...]
 
+    @property
+    def left_alone(self) -> str | None:
+        """Why the message as a whole is left alone, if it is."""
+        return next((notice.code for notice in self.notices if not notice.part), None)
+
 
 def read_structure(data: bytes) -> Structure:
     """Find the parts of a message."""
@@ -92,7 +97,7 @@ def read_structure(data: bytes) -> Structure:
 def _walk(
     headers: Headers, start: int, end: int, default: MediaType, path: tuple[int, ...]
 ) -> Iterator[Part | Notice]:
-    name = ".".join(map(str, path or (1,)))
+    name = ".".join(map(str, path))
     if not headers.separated and headers.body == end:
         return  # headers and nothing else
     if (doubt := _doubt(headers)) is not None:
@@ -107,13 +112,13 @@ def _walk(
     elif media.name.startswith(b"multipart/"):
         yield from _branches(headers, media, end, path)
     else:
-        yield Part(name, headers, start, end, media)
+        yield Part(name or "1", headers, start, end, media)
 
 
 def _branches(
     headers: Headers, media: MediaType, end: int, path: tuple[int, ...]
 ) -> Iterator[Part | Notice]:
-    name = ".".join(map(str, path or (1,)))
+    name = ".".join(map(str, path))
     boundary = media.parameters.get(b"boundary", b"").rstrip()
     encoding = media_type(headers.get(b"content-transfer-encoding") or b"").name
     spans = _spans(headers.data, headers.body, end, boundary) if boundary else []

@@ -159,6 +159,15 @@ def test_without_a_recipient_nobody_is_offered_one_click() -> None:
     assert "no-recipient" in {notice.code for notice in outcome.notices}
 
 
+def test_a_part_that_is_left_alone_leaves_the_headers_to_us() -> None:
+    body = b"--b\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n--b--\n"
+    message = page(body, b"X-Mailgun-Tag: x", kind=b"multipart/mixed; boundary=b")
+    outcome = rewritten(message, list_unsubscribe=True)
+    assert b"\nList-Unsubscribe: <https://click.example.com/u/" in bytes(outcome)
+    assert b"X-Mailgun" not in bytes(outcome)
+    assert codes(outcome) == {"embedded"}
+
+
 def test_signed_mail_keeps_its_headers_too() -> None:
     message = page(kind=b"multipart/signed; boundary=b")
     outcome = rewritten(message, list_unsubscribe=True)
