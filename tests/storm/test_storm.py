@@ -76,7 +76,9 @@ def test_a_disk_whose_fsync_fails_loses_and_doubles_nothing(data: Path) -> None:
     assert_every_answer_is_kept_once(crowd, data)
 
 
-def test_a_locked_store_delays_events_and_no_reader(data: Path) -> None:
+def test_a_locked_store_delays_events_and_no_reader_even_if_the_office_dies_meanwhile(
+    data: Path,
+) -> None:
     keys = keyring(data)
     with serving(data, **DURABLE) as system:
         crowd = Crowd.at(system.edge, keys)
@@ -87,6 +89,8 @@ def test_a_locked_store_delays_events_and_no_reader(data: Path) -> None:
             crowd.come(visits(300, first=1))
             assert len(crowd.done()) == 301
             system.serving.until("sink_unavailable", sink="store")
+            system.kill(OFFICE, 0)  # with hits in its hands that the store has not taken
+            system.serving.until("child_died", child="office")
             assert other.execute("select count(*) from event").fetchone() == before
             other.execute("rollback")
         system.stop()
