@@ -92,7 +92,7 @@ def filter_message(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         parser.error("nothing to read: give a message on stdin")
     data = sys.stdin.buffer.read()
     try:
-        outcome = _outcome(data, settings, options)
+        outcome = rewrite_input(data, settings, options)
     except Refused as refusal:
         warn(refusal.notices, "error")
         return exits.DATA
@@ -143,7 +143,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 
-def _outcome(data: bytes, settings: Settings, options: argparse.Namespace) -> RewrittenMessage:
+def rewrite_input(data: bytes, settings: Settings, options: argparse.Namespace) -> RewrittenMessage:
     """Rewrite, and let no failure but a refusal keep the message from coming out."""
     try:
         if settings.config.privacy == "off":

@@ -106,6 +106,10 @@ class PlannedMessage:
         replacements.sort(key=lambda replacement: (replacement.start, replacement.end))
         return RewrittenMessage(self.data, tuple(notices), links, tuple(replacements))
 
+    @property
+    def _eol(self) -> bytes:
+        return line_end(self.data, self.structure.start) or b"\n"
+
     def _context(self, letterhead: Letterhead) -> Context:
         return Context(
             message_id=letterhead.message_id,
@@ -145,7 +149,7 @@ class PlannedMessage:
             changes += listheaders.placeholders(headers, self.policy, self.controls.fields)
             # Without a recipient, a one-click POST could end nobody's subscription.
             if self.policy.config.list_unsubscribe and context.recipient:
-                changes += listheaders.list_unsubscribe(headers, self.policy, line_end(self.data))
+                changes += listheaders.list_unsubscribe(headers, self.policy, self._eol)
         edits = [change if isinstance(change, Edit) else change.fill(mint) for change in changes]
         if values:
             edits = without_overlaps([*edits, *listheaders.merged_fields(headers, values)])
@@ -191,9 +195,10 @@ def plan_message(data: bytes, policy: Policy) -> PlannedMessage:
     parts: list[PlannedPart] = []
     notices = [*structure.notices, *controls.notices]
     seen: set[bytes] = set()
+    eol = line_end(data, structure.start) or b"\n"
     for part in structure.parts:
         try:
-            planned = plan_part(part, policy, line_end(data), first=part.media.name not in seen)
+            planned = plan_part(part, policy, eol, first=part.media.name not in seen)
         except LeftAlone as reason:
             notices.append(Notice(reason.code, part.path, reason.detail))
             continue

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rewriter import exits
 from rewriter.letterhead import Letterhead
@@ -18,6 +18,10 @@ from rewriter.settings import SETTINGS, Settings, flag, is_switch, read_settings
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are one sentence and EX_USAGE."""
+
+    def __init__(self, **given: Any) -> None:
+        # A shortened flag would change its meaning with the next setting that begins like it.
+        super().__init__(allow_abbrev=False, **given)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line."""

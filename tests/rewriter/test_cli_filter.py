@@ -6,11 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from rewriter.cli import rewrite_input
+from rewriter.config import Config
 from rewriter.keyring import Keyring
+from rewriter.letterhead import Letterhead
+from rewriter.settings import Settings
 
 NEWSLETTER = Path(__file__).parents[2] / "deploy" / "demo" / "newsletter.eml"
 PAGE = b'<a href="https://example.com/">x</a>'
@@ -74,6 +80,7 @@ def test_strict_gives_out_nothing(sender: Sender) -> None:
     [
         ("no tracking domain", [], {}, 78, "--tracking-domain"),
         ("an unknown flag", ["--trak"], {}, 64, "--trak"),
+        ("a shortened flag", ["--tracking-dom=a.example"], {}, 64, "--tracking-dom"),
         ("an unknown variable", [DOMAIN], {"REWRITER_PIXLE": "top"}, 78, "did you mean pixel?"),
         ("a wrong choice", [DOMAIN, "--pixel=left"], {}, 78, "pixel"),
         ("no such file", [DOMAIN, "--config=none.toml"], {}, 78, "none.toml"),
@@ -124,6 +131,24 @@ def test_without_its_keyring_the_mail_still_goes_out_unless_strict(
     done = sender.run(DOMAIN, "--keyring=none.json", *flags, given=MESSAGE)
     assert (done.returncode, done.stdout) == (status, MESSAGE if not status else b"")
     assert b"none.json" in done.stderr
+
+
+def faulty(sender: Sender, *, strict: bool) -> Settings:
+    """Give settings that no command line can make, so that rewriting fails by a fault of ours."""
+    config = Config(tracking_domain="click.example.com", strict=strict)
+    keyring = sender.home / "data" / "keyring.json"
+    return Settings(config, keyring, letterhead=cast("Letterhead", "none"))
+
+
+def test_a_fault_of_ours_costs_nobody_their_mail(sender: Sender) -> None:
+    outcome = rewrite_input(MESSAGE, faulty(sender, strict=False), Namespace(html=False))
+    assert bytes(outcome) == MESSAGE
+
+
+def test_a_fault_of_ours_is_told_from_the_senders_mistakes(sender: Sender) -> None:
+    with pytest.raises(SystemExit) as ended:
+        rewrite_input(MESSAGE, faulty(sender, strict=True), Namespace(html=False))
+    assert ended.value.code == 70
 
 
 def test_privacy_off_needs_nothing_and_changes_nothing(sender: Sender) -> None:
