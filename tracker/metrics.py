@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tracker.edge.counters import Counter
+from tracker.counters import Counter
 from tracker.forward import Forwarder
 from tracker.sweep import TORN, Survey
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tracker import logs
-from tracker.edge.worker import WorkerSettings
+from tracker.edge.settings import WorkerSettings
 from tracker.office import OfficeSettings
 from tracker.settings import Settings
 from tracker.supervise import Child

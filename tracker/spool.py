@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tracker import segment
-from tracker.edge.counters import Counter, Counters
+from tracker.counters import Counter, Counters
 from tracker.segment import Segment, SegmentFull
 
 ALIVE: Final = "alive"

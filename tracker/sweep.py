@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker import segment
+from tracker import counters, segment
+from tracker.counters import Counter
 from tracker.dead import DeadLetters
-from tracker.edge import counters
-from tracker.edge.counters import Counter
 from tracker.forward import Forwarder
 from tracker.health import WorkerFacts
 from tracker.ledger import Ledger, LedgerUnavailable

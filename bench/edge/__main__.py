@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,10 +18,11 @@ import msgspec
 from bench.edge import report, traffic
 from bench.edge.process import Machine, children_cpu
 from bench.edge.report import LOADS, Found, Load, Sample, Samples
-from bench.edge.servers import ROOT, SERVERS, Ground, NotReady, Server, ready
+from bench.edge.servers import ROOT, SERVERS, Ground, Server, ServerFailed, ready
 from bench.edge.steady import open_loop
 from bench.edge.wrk import Answered, LoadFailed, closed_loop
 
+TOOLS: Final = ("nginx", "taskset", "wrk")
 WARM_UP: Final = 1  # seconds, of 64 connections
 
 
@@ -50,12 +52,13 @@ def main() -> int:
             parser.error(f"--into: {error}")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        print("the server and the load each need a core of their own", file=sys.stderr)
-        return 1
+        parser.error("the server and the load each need a core of their own")
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        parser.error(f"not on the PATH: {', '.join(missing)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     try:
         found = compare(QUICK if options.quick else FULL, cores[0], cores[1])
-    except (NotReady, LoadFailed) as error:
+    except (ServerFailed, LoadFailed) as error:
         print(error, file=sys.stderr)
         return 1
     told = report.told(found)
@@ -124,7 +127,7 @@ def asked(server: Server, load: Load, seconds: int, core: int) -> Sample:
     """Put one server under one load and take its costs."""
     cpu, children, machine = server.cpu(), children_cpu(), Machine.now()
     begun = time.monotonic()
-    answered = ask(server, load, seconds, core)()
+    answered = ask(server, load, seconds, core)
     elapsed = time.monotonic() - begun
     used, after = server.cpu() - cpu, Machine.now()
     generator = children_cpu() - children
@@ -141,13 +144,11 @@ def asked(server: Server, load: Load, seconds: int, core: int) -> Sample:
     )
 
 
-def ask(server: Server, load: Load, seconds: int, core: int) -> Callable[[], Answered]:
-    """Return what puts the load on."""
+def ask(server: Server, load: Load, seconds: int, core: int) -> Answered:
+    """Put the load on."""
     if load.way == "steady":
-        return lambda: open_loop(
-            server.port, server.paths, core=core, rate=load.level, seconds=seconds
-        )
-    return lambda: closed_loop(
+        return open_loop(server.port, server.paths, core=core, rate=load.level, seconds=seconds)
+    return closed_loop(
         server.port,
         server.paths,
         core=core,

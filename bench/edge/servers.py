@@ -18,8 +18,8 @@ from typing import Final
 import msgspec
 
 from bench.edge import process, traffic
-from tracker.edge import counters
-from tracker.edge.worker import WorkerSettings
+from tracker import counters
+from tracker.edge.settings import WorkerSettings
 from tracker.reader import START, SpoolReader, Stream
 
 ROOT: Final = Path(__file__).parents[2]
@@ -49,8 +49,8 @@ http {{
 """
 
 
-class NotReady(Exception):
-    """A server of the comparison didn't come up; the message says which, and what it said."""
+class ServerFailed(Exception):
+    """A server doesn't do what it is compared for; the message says which, and how it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,12 @@ class Kept:
         self._hits = 0
 
     def drain(self, answered: int) -> None:
-        """Read until there is a hit for every answer; raise NotReady if one stays away."""
+        """Read until there is a hit for every answer; raise ServerFailed if one stays away."""
         self._answered += answered
         end = time.monotonic() + WRITTEN_WITHIN
         while self._read() or self._hits < self._answered:
             if time.monotonic() > end:
-                raise NotReady(f"ours gave {self._answered} answers and kept {self._hits} hits")
+                raise ServerFailed(f"ours gave {self._answered} answers and kept {self._hits} hits")
 
     def account(self) -> str:
         """Say how many hits were kept, and how many of them after the answer."""
@@ -219,7 +219,7 @@ def running(
 
 
 def ready(server: Server, output: Path) -> None:
-    """Return once a server gives a good answer; raise NotReady if it doesn't within a bound."""
+    """Return once a server gives a good answer; raise ServerFailed if it doesn't within a bound."""
     path = server.paths.read_text().split()[0]
     end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
@@ -231,7 +231,7 @@ def ready(server: Server, output: Path) -> None:
                     return
             except (OSError, HTTPException):
                 time.sleep(0.05)
-    raise NotReady(f"{server.name} did not answer: {output.read_text()[-2000:]}")
+    raise ServerFailed(f"{server.name} did not answer: {output.read_text()[-2000:]}")
 
 
 def rival_environment() -> Path:

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from rewriter import tokens
 from rewriter.tokens import BadToken, Tokens, open_link
+from tracker.counters import Counter, Counters
 from tracker.edge import pages
-from tracker.edge.counters import Counter, Counters
 from tracker.edge.domains import Domains
 from tracker.hit import MAX_ADDRESS, MAX_USER_AGENT, Hit, HitIds, Kind, encode, kept_headers
 from tracker.spool import Spool, SpoolUnavailable

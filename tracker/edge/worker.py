@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import uvicorn
@@ -26,35 +26,20 @@ import uvloop
 
 from rewriter.keyring import Keyring, KeyringError
 from tracker import logs
+from tracker.counters import Counter, Counters
 from tracker.edge.answer import Edge
 from tracker.edge.app import application
 from tracker.edge.bounded import MAX_IDLE, Book, BoundedProtocol
-from tracker.edge.counters import Counter, Counters
 from tracker.edge.domains import Domains
 from tracker.edge.front import Front
+from tracker.edge.settings import WorkerSettings
 from tracker.edge.trusted import TrustedProxies
 from tracker.spool import Segments, Spool
 
 DRAIN: Final = 8.0  # seconds for requests that are being answered
 FLUSH: Final = 5.0  # seconds for hits that wait for the disk
-MEBIBYTE: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
-
-
-class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the parent tells a worker. Times are in seconds, an empty list of domains means any."""
-
-    listen_fds: list[int]
-    spool: str
-    keyring: str
-    trusted_proxies: str = ""
-    tracking_domains: list[str] = []
-    late_after: float = 0.25
-    queue_limit: int = 20_000
-    segment_bytes: int = 16 * MEBIBYTE
-    log_format: Literal["json", "text"] = "json"
-    protocol: Literal["front", "starlette"] = "front"
 
 
 class Server(uvicorn.Server):

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.tracker.edge.wire import CLICK, DOMAIN, OPEN, UNSUBSCRIBE, bench
+from tracker.counters import Counter
 from tracker.edge.bounded import MAX_HEAD, BoundedProtocol
-from tracker.edge.counters import Counter
 from tracker.edge.front import MAX_PLAIN, Front
 from tracker.hit import Hit
 

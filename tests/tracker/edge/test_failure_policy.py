@@ -21,9 +21,9 @@ from tests.tracker.edge.wire import (
     bench,
     token,
 )
+from tracker.counters import Counter
 from tracker.edge import answer, pages
 from tracker.edge.bounded import MAX_IDLE, BoundedProtocol
-from tracker.edge.counters import Counter
 from tracker.edge.front import Front
 
 BAD = "AAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"

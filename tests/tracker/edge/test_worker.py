@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.tracker.edge.wire import CLICK, DESTINATION, DOMAIN, KEYRING, OPEN
-from tracker.edge.counters import Counter, read
+from tracker.counters import Counter, read
 from tracker.hit import Hit
 from tracker.reader import START, SpoolReader
 

@@ -15,10 +15,10 @@ from uvicorn.server import ServerState
 
 from rewriter.keyring import Keyring, Secret
 from rewriter.tokens import Context, Link, Tokens
+from tracker.counters import Counter, Counters
 from tracker.edge.answer import Edge
 from tracker.edge.app import application
 from tracker.edge.bounded import Book, BoundedProtocol
-from tracker.edge.counters import Counter, Counters
 from tracker.edge.domains import Domains
 from tracker.edge.front import Front
 from tracker.edge.trusted import TrustedProxies

@@ -11,7 +11,7 @@ from rewriter.keyring import Keyring
 from rewriter.tokens import CLICK, Context, Link, Tokens
 from tracker import hit as hits
 from tracker.contexts import Contexts
-from tracker.edge.counters import Counter, Counters
+from tracker.counters import Counter, Counters
 from tracker.event import (
     ClientInfo,
     Domain,

@@ -10,7 +10,7 @@ import pytest
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import Kept, Offices, Worker, click, ids, token
 from tracker import segment
-from tracker.edge.counters import Counter
+from tracker.counters import Counter
 from tracker.hit import Hit
 from tracker.reader import START, Position
 from tracker.spool import ALIVE

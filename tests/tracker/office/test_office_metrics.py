@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import Kept, Office, Worker, click, token
-from tracker.edge.counters import Counter
+from tracker.counters import Counter
 from tracker.metrics import SUMS, exposition
 from tracker.sweep import STATES, TORN
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker import segment
-from tracker.edge.counters import Counter, Counters, read
+from tracker.counters import Counter, Counters, read
 from tracker.hit import Hit, HitIds, encode
 from tracker.reader import START, Position, SpoolReader, Stream
 from tracker.segment import Segment, SegmentFull
@@ -374,7 +374,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from tests.tracker.spool.test_spool import record
-from tracker.edge.counters import Counters
+from tracker.counters import Counters
 from tracker.spool import Segments, Spool
 
 async def main():

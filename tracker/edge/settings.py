@@ -1,0 +1,25 @@
+"""What a parent tells an edge worker at birth."""
+
+from typing import Literal
+
+import msgspec
+
+MEBIBYTE = 1 << 20
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of JSON on the worker's standard input.
+
+    Times are in seconds; an empty list of tracking domains means that any is served.
+    """
+
+    listen_fds: list[int]
+    spool: str
+    keyring: str
+    trusted_proxies: str = ""
+    tracking_domains: list[str] = []
+    late_after: float = 0.25
+    queue_limit: int = 20_000
+    segment_bytes: int = 16 * MEBIBYTE
+    log_format: Literal["json", "text"] = "json"
+    protocol: Literal["front", "starlette"] = "front"
