@@ -1,0 +1,1 @@
+"""What the benchmarks say of what they measured."""
