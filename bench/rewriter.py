@@ -25,9 +25,9 @@ from typing import Any
 from itsdangerous import URLSafeSerializer
 
 from rewriter.config import Config
+from rewriter.html.markup import scan
 from rewriter.keyring import Keyring
 from rewriter.links import Reference
-from rewriter.markup import scan
 from rewriter.rewriter import Rewriter
 from rewriter.tokens import CLICK, Context
 

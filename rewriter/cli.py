@@ -17,13 +17,9 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from rewriter import exits
-from rewriter.config import ConfigError
-from rewriter.explain import as_json, explanation
-from rewriter.inspection import look_into
-from rewriter.keyring import BadDomain, Keyring, KeyringError
-from rewriter.mime import Refused, RewrittenMessage
-from rewriter.notices import Notice
-from rewriter.options import (
+from rewriter.commands.explain import as_json, explanation
+from rewriter.commands.inspection import look_into
+from rewriter.commands.options import (
     Parser,
     add_letterhead,
     add_settings,
@@ -32,8 +28,12 @@ from rewriter.options import (
     warn,
     write,
 )
+from rewriter.commands.settings import DEFAULT_KEYRING, SETTINGS, Settings
+from rewriter.config import ConfigError
+from rewriter.keyring import BadDomain, Keyring, KeyringError
+from rewriter.mime.message import Refused, RewrittenMessage
+from rewriter.notices import Notice
 from rewriter.rewriter import Rewriter
-from rewriter.settings import DEFAULT_KEYRING, SETTINGS, Settings
 from rewriter.tokens import BadToken, Context, FrameTooLarge
 
 EPILOG: Final = """\
@@ -123,7 +123,7 @@ def show_token(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _smtp(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
-        from rewriter import smtp  # noqa: PLC0415 - a filter of one message needn't load it
+        from rewriter.commands import smtp  # noqa: PLC0415 - a filter of one message needn't load it
     except ModuleNotFoundError as error:
         complain(f"{error.name} is missing: install tracking-edge[smtp]")
         return exits.UNAVAILABLE
@@ -131,7 +131,7 @@ def _smtp(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _batch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    from rewriter import batch  # noqa: PLC0415 - a filter of one message needn't load it
+    from rewriter.commands import batch  # noqa: PLC0415 - a filter of one message needn't load it
 
     return batch.main(arguments, environment)
 

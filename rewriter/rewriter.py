@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import AnyStr, Generic
 
 from rewriter.config import Config
+from rewriter.html.page import is_rewritten
 from rewriter.keyring import Keyring
-from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
-from rewriter.mime import UNKNOWN, RewrittenMessage, rewrite_message
-from rewriter.page import is_rewritten
+from rewriter.mime.letterhead import Letterhead
+from rewriter.mime.message import UNKNOWN, RewrittenMessage, rewrite_message
 from rewriter.report import Caution, LinkReport
 from rewriter.template import Template
 from rewriter.tokens import Context, FrameTooLarge, Tokens

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from rewriter.charrefs import unescape
-from rewriter.grammar import ATTRIBUTE, any_case, attributes
+from rewriter.html.charrefs import unescape
+from rewriter.html.grammar import ATTRIBUTE, any_case, attributes
 from rewriter.splice import Edit
 
 Pairs = tuple[tuple[str, str], ...]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from rewriter.html.page import plan_page
 from rewriter.links import Policy, Reference
-from rewriter.page import plan_page
 from rewriter.plan import Plan, Slot
 from rewriter.tokens import Context
 

@@ -13,10 +13,10 @@ from typing import cast
 import pytest
 
 from rewriter.cli import rewrite_input
+from rewriter.commands.settings import Settings
 from rewriter.config import Config
 from rewriter.keyring import Keyring
-from rewriter.letterhead import Letterhead
-from rewriter.settings import Settings
+from rewriter.mime.letterhead import Letterhead
 
 NEWSLETTER = Path(__file__).parents[2] / "deploy" / "demo" / "newsletter.eml"
 PAGE = b'<a href="https://example.com/">x</a>'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.charrefs import unescape
+from rewriter.html.charrefs import unescape
 from tests.rewriter.html.oracle import start_tags
 
 REFERENCES = st.sampled_from(

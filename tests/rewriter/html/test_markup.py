@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.grammar import attributes
-from rewriter.markup import scan
+from rewriter.html.grammar import attributes
+from rewriter.html.markup import scan
 from rewriter.switches import meaning
 from tests.rewriter.html.oracle import start_tags
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rewriter.markup import scan
-from rewriter.pixel import AFTER, BEFORE
+from rewriter.html.markup import scan
+from rewriter.html.pixel import AFTER, BEFORE
 from rewriter.switches import STRIPPED
 from tests.rewriter.html.generated import PAGES, pages
 from tests.rewriter.html.oracle import tree

@@ -11,19 +11,9 @@ from typing import Any
 
 import pytest
 
-from rewriter import (
-    foreign,
-    grammar,
-    links,
-    markup,
-    page,
-    pixel,
-    placeholders,
-    rawtext,
-    switches,
-    visible,
-)
-from rewriter.page import plan_page
+from rewriter import links, placeholders, switches
+from rewriter.html import foreign, grammar, markup, page, pixel, rawtext, visible
+from rewriter.html.page import plan_page
 from tests.rewriter.html.sender import rewriter
 
 SIZE = 20_000  # bytes

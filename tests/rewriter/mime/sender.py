@@ -5,10 +5,10 @@ from email import message_from_bytes
 from typing import Any
 
 from rewriter.config import Config
+from rewriter.html.pixel import AFTER, BEFORE
 from rewriter.keyring import Keyring
 from rewriter.links import Policy
-from rewriter.mime import RewrittenMessage, rewrite_message
-from rewriter.pixel import AFTER, BEFORE
+from rewriter.mime.message import RewrittenMessage, rewrite_message
 from rewriter.tokens import Context, Tokens, open_link
 
 DOMAIN = "click.example.com"

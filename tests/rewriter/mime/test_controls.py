@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from rewriter.config import Config
-from rewriter.controls import Controls, read_controls
-from rewriter.headers import read_headers
+from rewriter.mime.controls import Controls, read_controls
+from rewriter.mime.headers import read_headers
 
 from .sender import DOMAIN, PAGE, TRACKED, UNSUBSCRIBE, codes, contexts, page, restored, rewritten
 

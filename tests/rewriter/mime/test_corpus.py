@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.structure import read_structure
+from rewriter.mime.structure import read_structure
 
 from .sender import PAGE, TRACKED, codes, page, payloads, restored, rewritten
 

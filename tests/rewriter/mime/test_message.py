@@ -7,9 +7,9 @@ import pytest
 
 from rewriter.config import Config
 from rewriter.keyring import Keyring
-from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
-from rewriter.mime import Refused, plan_message
+from rewriter.mime.letterhead import Letterhead
+from rewriter.mime.message import Refused, plan_message
 from rewriter.rewriter import Rewriter
 from rewriter.tokens import open_link
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 from rewriter import exits
-from rewriter.controls import READERS
+from rewriter.commands.settings import SETTINGS
+from rewriter.mime.controls import READERS
 from rewriter.notices import SENTENCES, Code
 from rewriter.report import CautionCode
-from rewriter.settings import SETTINGS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "rewriting-mime.md").read_text()
 

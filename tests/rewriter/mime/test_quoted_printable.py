@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rewriter.quoted_printable import MAX_LINE, QuotedPrintable, encode
+from rewriter.mime.quoted_printable import MAX_LINE, QuotedPrintable, encode
 from rewriter.splice import Edit, splice
 
 EOLS = (b"\n", b"\r\n")

@@ -1,6 +1,6 @@
 import pytest
 
-from rewriter.structure import MAX_DEPTH, read_structure
+from rewriter.mime.structure import MAX_DEPTH, read_structure
 
 
 def parts_of(data: bytes) -> list[tuple[str, bytes, bytes]]:

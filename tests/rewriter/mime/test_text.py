@@ -2,7 +2,7 @@ import pytest
 
 from rewriter.config import Config
 from rewriter.links import Policy
-from rewriter.text import plan_text
+from rewriter.mime.text import plan_text
 
 from .sender import DOMAIN, TOKENS, UNSUBSCRIBE, page, payloads, restored, rewritten
 

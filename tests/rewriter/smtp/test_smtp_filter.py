@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from rewriter.commands.relay import Relay
+from rewriter.commands.smtp import BUSY, Filter, Rewriting, unless_it_fails
 from rewriter.config import Config
 from rewriter.keyring import Keyring
-from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
-from rewriter.relay import Relay
-from rewriter.smtp import BUSY, Filter, Rewriting, unless_it_fails
+from rewriter.mime.letterhead import Letterhead
 from rewriter.tokens import Tokens
 
 from .servers import DOMAIN, Destination, filtering, free_port, listening

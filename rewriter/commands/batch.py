@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rewriter import exits
+from rewriter.commands.mailboxes import NoMailbox, Stored, stored
+from rewriter.commands.merge import RECIPIENT
+from rewriter.commands.options import Parser, add_settings, complain, settings_of
+from rewriter.commands.settings import Settings
 from rewriter.keyring import Keyring
 from rewriter.links import Policy
-from rewriter.mailboxes import NoMailbox, Stored, stored
-from rewriter.merge import RECIPIENT
-from rewriter.mime import (
+from rewriter.mime.message import (
     PlannedMessage,
     Refused,
     RewrittenMessage,
     plan_message,
     rewrite_message,
 )
-from rewriter.options import Parser, add_settings, complain, settings_of
-from rewriter.settings import Settings
 from rewriter.tokens import Tokens
 
 # Jobs that a process is given at once: enough that asking for them costs little.

@@ -10,7 +10,14 @@ Every pass over the bytes is linear, and nesting is bounded.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rewriter.headers import BLANK, Headers, MediaType, after_mbox_line, media_type, read_headers
+from rewriter.mime.headers import (
+    BLANK,
+    Headers,
+    MediaType,
+    after_mbox_line,
+    media_type,
+    read_headers,
+)
 from rewriter.notices import Code, Notice
 
 MAX_DEPTH = 32

@@ -9,8 +9,8 @@ is linear in the size, whatever the input.
 import re
 from typing import Final, NamedTuple
 
-from rewriter.foreign import scan_foreign
-from rewriter.grammar import (
+from rewriter.html.foreign import scan_foreign
+from rewriter.html.grammar import (
     ATTRIBUTES,
     USUAL_REST,
     any_case,
@@ -18,7 +18,7 @@ from rewriter.grammar import (
     comment_end,
     is_self_closing,
 )
-from rewriter.rawtext import RAW_TEXT, raw_text_end
+from rewriter.html.rawtext import RAW_TEXT, raw_text_end
 
 
 class Tag(NamedTuple):

@@ -10,14 +10,14 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from rewriter.grammar import (
+from rewriter.html.grammar import (
     ATTRIBUTES,
     TAG_NAME,
     attributes,
     comment_end,
     is_self_closing,
 )
-from rewriter.rawtext import RAW_TEXT, raw_text_end
+from rewriter.html.rawtext import RAW_TEXT, raw_text_end
 
 # HTML start tags that end all open foreign elements (§13.2.6.5).
 BREAKS_OUT: Final = frozenset(

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rewriter import exits
-from rewriter.letterhead import Letterhead
+from rewriter.commands.settings import SETTINGS, Settings, flag, is_switch, read_settings
+from rewriter.mime.letterhead import Letterhead
 from rewriter.notices import Notice
-from rewriter.settings import SETTINGS, Settings, flag, is_switch, read_settings
 
 
 class Parser(argparse.ArgumentParser):

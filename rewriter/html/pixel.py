@@ -8,9 +8,9 @@ import re
 from typing import Final
 
 from rewriter.config import PixelPlace
-from rewriter.grammar import ATTRIBUTES, TAG_NAME, comment_end
-from rewriter.markup import Markup, scan
-from rewriter.rawtext import RAW_TEXT, raw_text_end
+from rewriter.html.grammar import ATTRIBUTES, TAG_NAME, comment_end
+from rewriter.html.markup import Markup, scan
+from rewriter.html.rawtext import RAW_TEXT, raw_text_end
 
 BEFORE: Final = b'<img src="'
 # An empty alt makes it nothing to a screen reader (WAI, decorative images); the role and

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from rewriter.mime.quoted_printable import QuotedPrintable
 from rewriter.notices import LeftAlone
-from rewriter.quoted_printable import QuotedPrintable
 from rewriter.splice import Edit, splice
 
 # RFC 5322 §2.1.1, without the line end.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Protocol
 
-from rewriter.labels import codec
+from rewriter.html.labels import codec
 from rewriter.notices import LeftAlone
 from rewriter.splice import Edit
 

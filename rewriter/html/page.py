@@ -11,11 +11,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from rewriter import pixel, switches
-from rewriter.grammar import find_href
-from rewriter.labels import codec, page_codec
+from rewriter import switches
+from rewriter.html import pixel
+from rewriter.html.grammar import find_href
+from rewriter.html.labels import codec, page_codec
+from rewriter.html.markup import Markup, scan
+from rewriter.html.visible import visible_text
 from rewriter.links import Policy, Reference
-from rewriter.markup import Markup, scan
 from rewriter.plan import Plan, Slot
 from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
@@ -23,7 +25,6 @@ from rewriter.switches import NO_CHOICE
 from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link
 from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
 from rewriter.urls import NotFollowed, Url, resolve
-from rewriter.visible import visible_text
 
 Change = Edit | Slot
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from rewriter.headers import Headers
 from rewriter.keyring import BadDomain, canonical_domain
+from rewriter.mime.headers import Headers
 
 COMMENT: Final = re.compile(rb"\([^()]*+\)")
 QUOTED_NAME: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"(?!@)')

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from rewriter.config import Config
-from rewriter.headers import Field, Headers, unencoded
+from rewriter.mime.headers import Field, Headers, unencoded
 from rewriter.notices import Notice
 
 # Mailgun, "Tagging": up to 128 characters of ASCII.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rewriter.config import Config, ConfigError
 from rewriter.keyring import BadDomain, canonical_domain
-from rewriter.letterhead import Letterhead
+from rewriter.mime.letterhead import Letterhead
 
 PREFIX: Final = "REWRITER_"
 # The tracker's own file; the rewriter keeps its table in it.

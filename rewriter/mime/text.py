@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import structs
 
-from rewriter.labels import codec
+from rewriter.html.labels import codec
 from rewriter.links import Decision, Policy, Reference
 from rewriter.plan import Plan, Slot
 from rewriter.report import LinkReport

@@ -7,7 +7,7 @@ element goes on to the end of the file.
 import re
 from typing import Final
 
-from rewriter.grammar import any_of
+from rewriter.html.grammar import any_of
 
 # HTML Standard §13.2.6: those for which the tree builder switches the tokenizer. noscript isn't one
 # of them where scripts don't run, and in mail they never do.

@@ -9,12 +9,12 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from rewriter.headers import Field, Headers
+from rewriter.commands.merge import Values, in_header, merges
 from rewriter.links import Policy
-from rewriter.merge import Values, in_header, merges
+from rewriter.mime.headers import Field, Headers
+from rewriter.mime.text import unsubscribes
 from rewriter.plan import Slot
 from rewriter.splice import Edit
-from rewriter.text import unsubscribes
 from rewriter.tokens import UNSUBSCRIBE
 from rewriter.unsubscribe import unsubscribe_link
 

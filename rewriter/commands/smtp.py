@@ -21,17 +21,17 @@ from typing import Any, Final, TypeVar
 from aiosmtpd.smtp import SMTP
 
 from rewriter import exits
+from rewriter.commands.options import Parser, add_settings, settings_of
+from rewriter.commands.relay import Envelope, Relay
 from rewriter.keyring import Keyring
-from rewriter.letterhead import Letterhead
 from rewriter.links import Policy
-from rewriter.mime import PlannedMessage, Refused, plan_message
-from rewriter.options import Parser, add_settings, settings_of
-from rewriter.relay import Envelope, Relay
+from rewriter.mime.letterhead import Letterhead
+from rewriter.mime.message import PlannedMessage, Refused, plan_message
 from rewriter.tokens import Tokens
 
 T = TypeVar("T")
 
-log = logging.getLogger("rewriter.smtp")
+log = logging.getLogger("rewriter.commands.smtp")
 
 BUSY: Final = "451 4.3.2 too many messages at once; try again"
 # Postfix opens up to 20 connections to a transport (default_destination_concurrency_limit).

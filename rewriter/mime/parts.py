@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rewriter.charsets import View, view
-from rewriter.headers import Headers
+from rewriter.commands.merge import Values, in_html, merges, without_overlaps
+from rewriter.html.page import plan_page
 from rewriter.links import Policy
-from rewriter.merge import Values, in_html, merges, without_overlaps
+from rewriter.mime.charsets import View, view
+from rewriter.mime.headers import Headers
+from rewriter.mime.quoted_printable import encode
+from rewriter.mime.structure import Part
+from rewriter.mime.text import plan_text
+from rewriter.mime.transfer import Body, decode
 from rewriter.notices import LeftAlone, Notice
-from rewriter.page import plan_page
 from rewriter.plan import Mint, Plan, Slot
-from rewriter.quoted_printable import encode
 from rewriter.splice import Edit, splice
-from rewriter.structure import Part
-from rewriter.text import plan_text
-from rewriter.transfer import Body, decode
 
 HTML: Final = b"text/html"
 AMP: Final = b"text/x-amp-html"

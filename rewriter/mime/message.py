@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from rewriter import listheaders
-from rewriter.controls import Controls, read_controls
-from rewriter.letterhead import Letterhead, read_letterhead
+from rewriter.commands.merge import Values, merged, without_overlaps
+from rewriter.html.page import is_rewritten
 from rewriter.links import Policy
-from rewriter.merge import Values, merged, without_overlaps
+from rewriter.mime import listheaders
+from rewriter.mime.controls import Controls, read_controls
+from rewriter.mime.letterhead import Letterhead, read_letterhead
+from rewriter.mime.parts import PlannedPart, Replacement, line_end, plan_part
+from rewriter.mime.structure import Structure, read_structure
 from rewriter.notices import FAILURES, LeftAlone, Notice
-from rewriter.page import is_rewritten
-from rewriter.parts import PlannedPart, Replacement, line_end, plan_part
 from rewriter.plan import Mint
 from rewriter.report import LinkReport
 from rewriter.splice import Edit
-from rewriter.structure import Structure, read_structure
 from rewriter.tokens import Context, FrameTooLarge, Tokens
 
 UNKNOWN: Final = Letterhead()
