@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rewriter.keyring import BadDomain, Keyring, KeyringError
@@ -127,7 +127,9 @@ def show(
     if as_json:
         typer.echo(msgspec.json.encode(reading).decode())
     else:
-        table = Table(show_header=False)
+        table = Table(
+            "fact", Column("what", overflow="fold"), show_header=False
+        )  # a URL stays whole
         for name, text in rows(reading):
             table.add_row(name, Text(text))
         console = Console()
