@@ -97,6 +97,7 @@ LINK_DAMAGED: Final = page(404, pages.LINK_DAMAGED)
 NOT_FOUND: Final = page(404, pages.NOT_FOUND)
 HOME: Final = page(200, pages.TRACKING_DOMAIN_HOME)
 UNSUBSCRIBED: Final = page(200, pages.UNSUBSCRIBE_DONE)
+REQUEST_UNFINISHED: Final = page(408, pages.UNSUBSCRIBE_LATER, connection="close")
 UNSUBSCRIBE_LATER: Final = page(503, pages.UNSUBSCRIBE_LATER, retry_after="60")
 
 

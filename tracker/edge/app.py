@@ -1,17 +1,19 @@
 """The edge as a Starlette application: the reference for what the front answers too."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tracker.edge.answer import HOME, NOT_FOUND, ROBOTS_TXT, Answer, Asked, Edge
+from tracker.edge.answer import HOME, NOT_FOUND, REQUEST_UNFINISHED, ROBOTS_TXT, Answer, Asked, Edge
 
+FORM_WITHIN: Final = 10.0  # seconds for a body to arrive; nobody's form takes one
 MAX_BODY: Final = 16 * 1024  # bytes of an unsubscription's form; RFC 8058 sends 26
 ONE_CLICK: Final = b"One-Click"
 
@@ -56,7 +58,12 @@ async def unsubscribe(request: Request) -> Response:
     edge: Edge = request.state.edge
     if request.method != "POST":
         return response(edge.ask(asked(request)))
-    via = "one-click" if ONE_CLICK in await _form(request) else "page"
+    try:
+        async with asyncio.timeout(FORM_WITHIN):
+            form = await _form(request)
+    except (TimeoutError, ClientDisconnect):
+        return response(REQUEST_UNFINISHED)
+    via = "one-click" if ONE_CLICK in form else "page"
     return response(await edge.unsubscribe(asked(request, via)))
 
 

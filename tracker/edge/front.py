@@ -182,7 +182,8 @@ class Front(asyncio.Protocol):
             transport.close()
         elif self._early:
             early, self._early = self._early, b""
-            transport.resume_reading()
+            if len(early) > MAX_EARLY:
+                transport.resume_reading()
             self.data_received(early)
 
     def _keep(self, data: bytes) -> None:

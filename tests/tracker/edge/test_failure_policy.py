@@ -22,7 +22,7 @@ from tests.tracker.edge.wire import (
     token,
 )
 from tracker.counters import Counter
-from tracker.edge import answer, pages
+from tracker.edge import answer, app, pages
 from tracker.edge.bounded import MAX_IDLE, BoundedProtocol
 from tracker.edge.front import Front
 
@@ -192,6 +192,54 @@ def test_an_unsubscription_with_an_endless_body_is_still_one(tmp_path: Path) -> 
         )
         assert parsed(wire)[0] == 200
         assert [hit.via for hit in made.hits()] == ["one-click"]
+
+    run(tmp_path, act)
+
+
+def test_an_unsubscription_that_never_ends_is_told_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "FORM_WITHIN", 0.01)
+
+    async def act(made: Bench) -> None:
+        whole = request("POST", f"/u/{UNSUBSCRIBE}", ONE_CLICK)
+        wire = made.connect(Front)
+        wire.protocol.data_received(whole[:-5])
+        await made.answered(wire)
+        assert parsed(wire)[0] == 408
+        assert wire.is_closing()
+        assert made.hits() == []
+
+    run(tmp_path, act)
+
+
+def test_an_unsubscription_that_breaks_off_records_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(made: Bench) -> None:
+        wire = made.connect(Front)
+        wire.protocol.data_received(request("POST", f"/u/{UNSUBSCRIBE}", ONE_CLICK)[:-5])
+        wire.close()
+        await made.settle()
+        assert made.hits() == []
+
+    run(tmp_path, act)
+    assert caplog.records == []
+
+
+@both_protocols
+def test_what_is_sent_ahead_waits_its_turn(tmp_path: Path, protocol: Protocol) -> None:
+    async def act(made: Bench) -> None:
+        wire = made.connect(protocol)
+        for _ in range(600):
+            wire.protocol.data_received(request("GET", f"/c/{CLICK}"))
+        paused = not wire.reading
+        await made.settle()
+        while wire.sent.count(b"HTTP/1.1 302") < 600:
+            await made.settle()
+        assert paused
+        assert wire.reading
+        assert len(made.hits()) == 600
 
     run(tmp_path, act)
 
