@@ -36,8 +36,11 @@ def edge(settings: Settings, listeners: Sequence[socket.socket]) -> list[Child]:
     ]
 
 
-def office(settings: Settings, listener: socket.socket) -> Child:
-    """Return the back office, which forwards hits and answers the API."""
+def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -> Child:
+    """Return the back office, which forwards hits and answers the API.
+
+    Beside edge workers it isn't vital: recipients are answered while a person mends the store.
+    """
     told = OfficeSettings(
         data=str(settings.data),
         spool=str(settings.data / SPOOL),
@@ -49,12 +52,17 @@ def office(settings: Settings, listener: socket.socket) -> Child:
         sinks=settings.sinks,
         log_format=logs.form(settings.log.format),
     )
-    return _child("office", "tracker.office", told, told.listen_fds)
+    return _child("office", "tracker.office", told, told.listen_fds, vital=vital)
 
 
 def _child(
-    name: str, module: str, told: WorkerSettings | OfficeSettings, inherits: Sequence[int]
+    name: str,
+    module: str,
+    told: WorkerSettings | OfficeSettings,
+    inherits: Sequence[int],
+    *,
+    vital: bool = True,
 ) -> Child:
     # -P: a file in the current folder must not stand in for a module of the same name.
     command = (sys.executable, "-P", "-m", module)
-    return Child(name, command, msgspec.json.encode(told), tuple(inherits))
+    return Child(name, command, msgspec.json.encode(told), tuple(inherits), vital)

@@ -31,12 +31,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to keep alive. `settings` is one line of JSON, the first of its standard input."""
+    """A process to keep alive. `settings` is one line of JSON, the first of its standard input.
+
+    If a `vital` one can't start at all, nothing runs; any other is tried again until it can.
+    """
 
     name: str
     command: tuple[str, ...]
     settings: bytes
     inherits: tuple[int, ...] = ()
+    vital: bool = True
 
 
 class Kept:
@@ -76,7 +80,7 @@ class Kept:
             status = await self._one_life()
             if self._stopping.is_set():
                 return
-            if first and status in HOPELESS:
+            if first and status in HOPELESS and self.child.vital:
                 if not self._hopeless.done():
                     self._hopeless.set_result(status)
                 return

@@ -51,7 +51,7 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
         if office:
             held.enter_context(folder.locked(settings.data))
             api = held.enter_context(bind(settings.api.listen, "api.listen"))
-            stages.append([roles.office(settings, api)])
+            stages.append([roles.office(settings, api, vital=not edge)])
             listeners = [*edges, api]
         logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
         return asyncio.run(_supervised(stages, listeners, settings.keyring_path))

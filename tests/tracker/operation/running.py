@@ -20,6 +20,8 @@ class Running:
         """Wait for a log line with this event and these facts."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
+            if not line.startswith("{"):
+                continue  # a sentence for a person
             logged: dict[str, Any] = json.loads(line)
             if {"event": event, **facts}.items() <= logged.items():
                 return logged

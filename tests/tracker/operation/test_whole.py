@@ -144,15 +144,31 @@ def test_a_killed_office_comes_back_and_nothing_is_missing(served: Running) -> N
         assert follower.recipients(1) == ["bob@example.net"]
 
 
-def test_an_unreadable_database_stops_everything_with_one_sentence(tracker: Tracker) -> None:
+def test_an_unreadable_database_is_said_in_one_sentence(tracker: Tracker) -> None:
     tracker("keys", "new")
     Path("data/store.db").write_text("no database at all " * 100)
-    with running("serve") as serving:
-        assert serving.process.stderr is not None
-        said = [line for line in serving.process.stderr if not line.startswith("{")]
-        assert serving.process.wait() == Exit.DATA
+    with running("office") as office:
+        assert office.process.stderr is not None
+        said = [line for line in office.process.stderr if not line.startswith("{")]
+        assert office.process.wait() == Exit.DATA
     assert len(said) == 1
     assert said[0].startswith("tracker: cannot open the store data/store.db: ")
+
+
+def test_readers_are_answered_while_the_database_is_unreadable_and_nothing_is_missing(
+    tracker: Tracker,
+) -> None:
+    tracker("keys", "new")
+    store = Path("data/store.db")
+    store.write_text("no database at all " * 100)
+    with running("serve") as serving:
+        edge, api = serving.addresses
+        click(edge, "ann@example.net")
+        serving.until("child_died", child="office", status=Exit.DATA)
+        click(edge, "bob@example.net")
+        store.unlink()
+        with following(api) as follower:
+            assert follower.recipients(2) == ["ann@example.net", "bob@example.net"]
 
 
 def test_a_hit_whose_key_was_retired_too_early_is_kept_listed_and_replayed(
