@@ -5,25 +5,32 @@ Promise: a path that isn't listed as open is answered to holders of a key alone,
 
 import binascii
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tracker.api.answer import refusal
+from tracker.api.answer import Refused, refusal
 from tracker.api.keys import ApiKeys
 
 USER: Final = "api"  # the user name that Mailgun's clients send
 MOST_TARGET_BYTES: Final = 8_192
 MOST_BODY_BYTES: Final = 1 << 20
+TOO_LARGE: Final = "a request's body takes {} bytes"
 
 
 class Bounded:
-    """Refuse a request that is larger than any endpoint needs, before anything reads it."""
+    """Refuse a request that is larger than its endpoint needs, before anything reads it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `roomy` gives the paths that take more, and how many bytes of a body each of them takes. Only
+    these take a body whose length isn't known beforehand; one that turns out to be larger raises
+    Refused where it is read.
+    """
+
+    def __init__(self, app: ASGIApp, roomy: Mapping[str, int]) -> None:
         self._app = app
+        self._roomy = roomy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 411, 413 or 414, or let the request through."""
@@ -32,16 +39,33 @@ class Bounded:
             return
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
+        room = self._roomy.get(scope["path"])
+        most = room or MOST_BODY_BYTES
         if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_TARGET_BYTES:
             answer = refusal(f"a request's URL takes {MOST_TARGET_BYTES} bytes", 414)
-        elif "transfer-encoding" in headers:
+        elif "transfer-encoding" in headers and not room:
             answer = refusal("a request's body needs a Content-Length", 411)
-        elif not length.isdecimal() or int(length[:16]) > MOST_BODY_BYTES:
-            answer = refusal(f"a request's body takes {MOST_BODY_BYTES} bytes", 413)
+        elif not length.isdecimal() or int(length[:16]) > most:
+            answer = refusal(TOO_LARGE.format(most), 413)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, _counted(receive, most), send)
             return
         await answer(scope, receive, send)
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """Receive a body up to its bound, whatever length it claims. Raises Refused."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise Refused(TOO_LARGE.format(most), 413)
+        return message
+
+    return counted
 
 
 class Authenticated:

@@ -6,6 +6,7 @@ Starlette application that keeps nothing of its own and closes nothing that was 
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,11 +14,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
+from tracker.api import rewrite
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.events import first_page, further_page
 from tracker.api.feed import feed
 from tracker.api.keys import ApiKeys
+from tracker.api.rewrite import Rewriting
 from tracker.health import Health
 from tracker.store.database import Store, StoreUnavailable
 
@@ -29,8 +32,13 @@ def api(
     keys: ApiKeys,
     health: Callable[[], Awaitable[Health]],
     metrics: Callable[[], bytes],
+    *,
+    keyring: Path | None = None,
 ) -> Starlette:
-    """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key."""
+    """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
+
+    Mail is rewritten with the keys of `keyring`, if it is given. Raises KeyringError.
+    """
 
     async def healthz(_request: Request) -> Answer:
         """Answer 200 as long as the process can answer at all."""
@@ -54,7 +62,7 @@ def api(
             Route("/v1/events/feed", feed),
         ],
         middleware=[
-            Middleware(Bounded),
+            Middleware(Bounded, roomy={rewrite.PATH: rewrite.MOST_BYTES}),
             Middleware(Authenticated, keys=keys, open_paths=unguarded),
         ],
         exception_handlers={
@@ -64,6 +72,8 @@ def api(
             500: _broken,
         },
     )
+    if keyring:
+        app.add_route(rewrite.PATH, Rewriting(keyring).answer, methods=["POST"])
     app.router.redirect_slashes = False
     app.state.store = store
     return app

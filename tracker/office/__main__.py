@@ -134,7 +134,8 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         sweep = Sweep(spool, book, forwarders)
         ready = readiness(sweep, forwarders, store, events.places)
         figures = exposition(lambda: sweep.survey, forwarders)
-        yield Office(forwarders, sweep, events, api(store, keys, ready, figures))
+        app = api(store, keys, ready, figures, keyring=Path(settings.keyring))
+        yield Office(forwarders, sweep, events, app)
 
 
 def _spool(folder: Path) -> SpoolReader:
