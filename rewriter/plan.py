@@ -5,7 +5,8 @@ the slow half and is done once a template; filling is one MAC a link.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from rewriter.links import Reference
 from rewriter.report import Caution, LinkReport
@@ -15,8 +16,7 @@ Mint = Callable[[bytes, bytes], bytes]
 """Kind (`b"c"`, `b"o"`, `b"u"`) and link frame in, the whole token out: one recipient's stamp."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """An edit that holds one token: `before`, the token, `after`."""
 
     start: int
@@ -34,8 +34,7 @@ class Slot:
         return Edit(self.start, self.end, self.before + token + self.after)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Edits and slots, ascending and apart, with a report of each link and what to warn of."""
 
     changes: tuple[Edit | Slot, ...] = ()

@@ -5,11 +5,11 @@ Promise: every byte outside the spans comes out as it went in.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """`data[start:end]` becomes `new`; an insertion has `start == end`."""
 
     start: int

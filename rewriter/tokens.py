@@ -47,6 +47,10 @@ _FIELD, _ITEM, _PAIR = "\x1f", "\x1e", "\x1d"
 _SPACED: Final = dict.fromkeys(map(ord, (_FIELD, _ITEM, _PAIR)), " ")
 _DEFLATED = 0x08
 
+# RFC 2104 §2: what each byte of the key becomes for the inner and for the outer hash.
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+
 
 class BadToken(Exception):
     """The token isn't ours, or was damaged on its way. `reason` is a word for a counter."""
@@ -102,10 +106,7 @@ class ShortHMAC(SigningAlgorithm):
 
     def _prepare(self, key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
         block = key.ljust(64, b"\0")
-        states = (
-            hashlib.sha256(bytes(byte ^ 0x36 for byte in block)),
-            hashlib.sha256(bytes(byte ^ 0x5C for byte in block)),
-        )
+        states = hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))
         self._states[key] = states
         return states
 
@@ -250,7 +251,8 @@ def _joined(fields: Iterable[str]) -> bytes:
 
 
 def _spaced(text: str) -> str:
-    return text.translate(_SPACED)
+    # The separators are not printable, and to see that is much cheaper than to translate.
+    return text if text.isprintable() else text.translate(_SPACED)
 
 
 def _paired(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -6,8 +6,9 @@ redirect, since a one-click POST follows none.
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from rewriter.commands.merge import Values, in_header, merges
 from rewriter.links import Policy

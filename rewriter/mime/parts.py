@@ -6,8 +6,10 @@ transfer encoding, then the charset; edits go back the same way.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from rewriter.commands.merge import Values, in_html, merges, without_overlaps
 from rewriter.html.page import plan_page

@@ -10,10 +10,9 @@ break that format=flowed put into a URL goes with it (RFC 3676 §4.1), and no ot
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from rewriter.html.labels import codec
 from rewriter.links import Decision, Policy, Reference
@@ -72,8 +71,8 @@ def plan_text(
 
 def _named(reference: Reference, decision: Decision) -> Reference:
     """Keep the name of a personalised link, which is the same for all recipients."""
-    choice = structs.replace(reference.choice, name=decision.link.name)
-    return structs.replace(reference, choice=choice)
+    choice = replace(reference.choice, name=decision.link.name)
+    return replace(reference, choice=choice)
 
 
 def unsubscribes(text: bytes, policy: Policy) -> Iterator[Slot]:
