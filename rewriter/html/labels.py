@@ -65,6 +65,7 @@ _META = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:-]{1,40})", re.IGNORECASE
 )
 _SNIFFED: Final = 1024  # bytes, HTML Standard §13.2.3.2
+_PIECE: Final = 1 << 16  # bytes
 
 
 def codec(label: str) -> str | None:
@@ -89,8 +90,18 @@ def page_codec(html: bytes, charset: str) -> str:
     said = _META.search(html, 0, _SNIFFED)
     if said and (known := codec(said[1].decode("ascii", "replace"))):
         return known
+    return "utf-8" if _is_utf8(html) else _WINDOWS_1252
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Tell whether the bytes are UTF-8; piece by piece, since text takes up to four times more."""
+    if data.isascii():
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        html.decode("utf-8")
+        for at in range(0, len(data), _PIECE):
+            decoder.decode(data[at : at + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return _WINDOWS_1252
-    return "utf-8"
+        return False
+    return True

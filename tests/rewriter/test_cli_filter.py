@@ -218,8 +218,10 @@ ATTACHMENT = b"Content-Type: application/zip\n\n" + (b"QUJD" * 19 + b"\n") * (ME
         + b'<a href=3D"https://example.com/">',
         TYPED.replace(b"\n\n" + PAGE, b"\nContent-Transfer-Encoding: base64\n\n")
         + base64.encodebytes(LARGE_PAGE[: MEGABYTES * 3 * 1024 * 256] + PAGE),
+        MESSAGE.replace(PAGE, LARGE_PAGE + PAGE),
+        MESSAGE.replace(PAGE, LARGE_PAGE + "€ 🛒".encode() + PAGE),
     ],
-    ids=["attachment", "7bit", "quoted-printable", "base64"],
+    ids=["attachment", "7bit", "quoted-printable", "base64", "no charset", "no charset, 8bit"],
 )
 def test_a_large_message_takes_little_more_memory_than_itself(
     sender: Sender, message: bytes
