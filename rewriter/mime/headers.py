@@ -14,7 +14,7 @@ BLANK = re.compile(rb"\r?\n")
 MBOX_LINE = re.compile(rb"From [^\n]*+\n")
 
 # A comment stands after white space, so that an unquoted boundary may hold a parenthesis.
-COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*+")|(?<=[\s;])\([^()]*+\)')
+COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|(?<=[\s;])\([^()]*+\)', re.DOTALL)
 PARAMETER = re.compile(rb';\s*+([^\s=;]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL)
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 # RFC 2231 §3, §4: name*0, name*0*, name*.

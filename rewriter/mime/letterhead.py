@@ -13,8 +13,12 @@ from rewriter.keyring import BadDomain, canonical_domain
 from rewriter.mime.headers import Headers
 
 COMMENT: Final = re.compile(rb"\([^()]*+\)")
-QUOTED_NAME: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"(?!@)')
-ADDRESS: Final = re.compile(rb'((?:"(?:[^"\\]|\\.)*+"|[^\s<>,;:"()@\\]++)@[^\s<>,;:"()@]++)')
+# What an address field is made of. A match takes all of a word or a quoted string, address or not,
+# so that the search is linear; an unclosed quote takes the rest.
+WORD: Final = re.compile(
+    rb'((?:"(?:[^"\\]|\\.)*+"|[^\s<>,;:"()@\\]++)@[^\s<>,;:"()@]++)'
+    rb'|"(?:[^"\\]|\\.)*+(?:"|(\\?\Z))|[^\s<>,;:"()@\\]++'
+)
 MESSAGE_ID: Final = re.compile(rb"<([^<>\s]++)>")
 # RFC 5322 §3.3 and its obsolete zones, which all count as UTC but for the American ones.
 DATE: Final = re.compile(
@@ -51,8 +55,12 @@ def read_letterhead(headers: Headers) -> Letterhead:
 
 def addresses(value: bytes) -> list[str]:
     """Find the addresses in a header such as To, without their display names."""
-    plain = QUOTED_NAME.sub(b"", COMMENT.sub(b"", value))
-    return [match[1].decode("utf-8", "replace") for match in ADDRESS.finditer(plain)]
+    found, unclosed = [], False
+    for match in WORD.finditer(COMMENT.sub(b"", value)):
+        if match[1]:
+            found.append(match[1].decode("utf-8", "replace"))
+        unclosed |= match[2] is not None
+    return addresses(value.replace(b'"', b"")) if unclosed else found
 
 
 def _message_id(headers: Headers) -> str:
