@@ -16,10 +16,9 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from itsdangerous import Signer
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from itsdangerous.exc import BadData
@@ -27,6 +26,9 @@ from itsdangerous.signer import SigningAlgorithm
 
 from rewriter.dictionaries import CONTEXT, LINK
 from rewriter.keyring import DomainKeys
+
+if TYPE_CHECKING:
+    from rewriter.sealing import Seal
 
 OPEN: Final = b"o"
 CLICK: Final = b"c"
@@ -46,6 +48,7 @@ PRIVACY: Final[tuple[Privacy, ...]] = get_args(Privacy)
 _FIELD, _ITEM, _PAIR = "\x1f", "\x1e", "\x1d"
 _SPACED: Final = dict.fromkeys(map(ord, (_FIELD, _ITEM, _PAIR)), " ")
 _DEFLATED = 0x08
+_HEADS: Final = {flags: bytes((VERSION << 4 | flags,)) for flags in (0, _DEFLATED)}
 
 # RFC 2104 §2: what each byte of the key becomes for the inner and for the outer hash.
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -129,6 +132,10 @@ class TokenSigner(Signer):
         """Return the derived key that signs; what verifies never comes through here."""
         return self._newest_first[0] if secret_key is None else super().derive_key(secret_key)
 
+    def get_signature(self, value: str | bytes) -> bytes:
+        """Sign with the newest key."""
+        return base64_encode(self.algorithm.get_signature(self._newest_first[0], want_bytes(value)))
+
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
         """Compare the text: once decoded, sixteen spellings of the last character were one."""
         value, sig = want_bytes(value), want_bytes(sig)
@@ -148,17 +155,28 @@ class Tokens:
             kind: TokenSigner(signing, b"tracking-edge/%d/%b" % (VERSION, kind)) for kind in KINDS
         }
         self._newest = keys.keys[-1].id
-        self._seals = {key.id: AESSIV(key.sealing) for key in keys.keys}
+        self._keys = keys.keys
         self._dictionary = CONTEXT + b"@" + keys.domain.encode()
         self._primed = _primed(self._dictionary)
         self._bound = b"tracking-edge/%d/context/" % VERSION + keys.domain.encode()
 
+    @cached_property
+    def _seals(self) -> "dict[int, Seal]":
+        # Whoever only verifies, as an edge worker does, needn't load what seals.
+        from rewriter.sealing import Seal  # noqa: PLC0415
+
+        return {key.id: Seal(key.sealing, self._bound) for key in self._keys}
+
     def seal_link(self, link: Link) -> bytes:
         """Return the link frame: once for each link of a template. Raises FrameTooLarge."""
-        position = str(link.position) if link.position else ""
-        fields = map(_spaced, (link.destination, position, link.name, link.category))
-        flags, body = _deflate(_joined((*fields, *_paired(link.tags))), _LINK)
-        return base64_encode(bytes((VERSION << 4 | flags,)) + body)
+        fields = [
+            _spaced(link.destination),
+            str(link.position) if link.position else "",
+            _spaced(link.name),
+            _spaced(link.category),
+        ]
+        flags, body = _deflate(_joined(fields + _paired(link.tags)), _LINK)
+        return base64_encode(_HEADS[flags] + body)
 
     def seal_context(self, context: Context) -> bytes:
         """Return the context frame: once for each recipient, the same bytes for the same context.
@@ -176,7 +194,7 @@ class Tokens:
         flags, body = _deflate(text, self._primed)
         head = struct.pack(">BI", flags | PRIVACY.index(context.privacy), context.sent_at)
         # RFC 5297: deterministic, and safe to be so, since the seal depends on every byte.
-        sealed = self._seals[self._newest].encrypt(head + body, [self._bound])
+        sealed = self._seals[self._newest].close(head + body)
         return base64_encode(bytes((VERSION << 4, self._newest)) + sealed)
 
     def mint(self, kind: bytes, link_frame: bytes, context_frame: bytes) -> bytes:
@@ -206,10 +224,8 @@ class Tokens:
             raise BadToken("version")
         if (seal := self._seals.get(raw[1])) is None:
             raise BadToken("unknown key")
-        try:
-            opened = seal.decrypt(raw[2:], [self._bound])
-        except (InvalidTag, ValueError) as error:
-            raise BadToken("seal") from error
+        if (opened := seal.open(raw[2:])) is None:
+            raise BadToken("seal")
         flags, sent_at = struct.unpack_from(">BI", opened)
         text = _inflate(opened[5:], self._dictionary) if flags & _DEFLATED else opened[5:]
         message_id, recipient, sending_domain, configuration_set, tags, variables = _split(text, 6)

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rewriter.keyring import BadDomain, Keyring, KeyringError, canonical_domain
+from rewriter.keyring import BadDomain, Keyring, KeyringError, _hkdf, canonical_domain
 from rewriter.tokens import BadToken, Link, Tokens
 
 
@@ -162,3 +166,9 @@ def test_a_domain_has_one_form(written: str, canonical: str) -> None:
 def test_what_is_no_domain_is_refused(written: str) -> None:
     with pytest.raises(BadDomain):
         canonical_domain(written)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=60), st.integers(1, 255))
+def test_keys_are_derived_as_rfc_5869_says(secret: bytes, purpose: bytes, length: int) -> None:
+    theirs = HKDF(SHA256(), length, salt=None, info=b"tracking-edge/1 " + purpose)
+    assert _hkdf(secret, purpose, length) == theirs.derive(secret)
