@@ -69,7 +69,10 @@ class Counters:
         """Map a new file of zeros in the folder. Raises OSError."""
         descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.ftruncate(descriptor, cls.BYTES)
+            # Written, not only made longer: where there is no room for it, this fails, and not the
+            # first count, with SIGBUS.
+            os.write(descriptor, bytes(cls.BYTES))
+            os.fsync(descriptor)
             return cls(memoryview(mmap.mmap(descriptor, cls.BYTES)).cast("Q"))
         finally:
             os.close(descriptor)

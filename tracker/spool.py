@@ -15,12 +15,13 @@ import logging
 import os
 import queue
 import secrets
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from tracker import segment
 from tracker.counters import Counter, Counters
@@ -29,6 +30,11 @@ from tracker.segment import Segment, SegmentFull
 ALIVE: Final = "alive"
 MAX_BATCH: Final = 2000  # hits; at their largest they still fit into the smallest segment
 RETRY_AFTER: Final = (0.05, 0.2, 1.0, 2.0, 5.0)  # seconds; the last repeats
+# A commit costs two switches between threads, more than a hit does, and libuv accepts one
+# connection in a turn of the loop: so a batch waits while every turn or two brings another hit.
+STILL: Final = 2  # turns without a hit, after which no more are about to come
+ENOUGH: Final = 64  # hits
+LINGER: Final = 0.003  # seconds
 SHOUT_EVERY: Final = 10.0  # seconds between two log lines about the same trouble
 
 # Plain integers: an enum member costs an attribute look-up on the hot path.
@@ -88,6 +94,7 @@ class Spool:
         self._watch: asyncio.TimerHandle | None = None
         self._shouted = -SHOUT_EVERY
         self._kicked = False
+        self._grown = self._still = 0  # the batch that gathers: its size, turns without growth
         self._closing = threading.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -152,11 +159,25 @@ class Spool:
         self._waiting += 1
         self._cells[_ACCEPTED] += 1
         if self._writing is None and not self._kicked:
-            # Not now: what else arrived in this turn of the loop goes into the same batch.
-            self._kicked = True
             self._idle.clear()
-            self._loop.call_soon(self._kick)
+            self._gather()
         return batch
+
+    def _gather(self) -> None:
+        self._kicked = True
+        self._grown = self._still = 0
+        self._loop.call_soon(self._settle)
+
+    def _settle(self) -> None:
+        """Send the batch off once the loop brings no more hits, or enough of them."""
+        batch = self._gathering[0]
+        size = len(batch.records)
+        self._still = self._still + 1 if size == self._grown else 0
+        self._grown = size
+        if self._still >= STILL or size >= ENOUGH or self._now() - batch.born > LINGER:
+            self._kick()
+        else:
+            self._loop.call_soon(self._settle)
 
     def _kick(self) -> None:
         self._kicked = False
@@ -167,7 +188,7 @@ class Spool:
         self._writing = None
         self._waiting -= len(batch.records)
         if self._gathering:
-            self._kick()
+            self._gather()
         else:
             self._idle.set()
         if batch.durable is not None and not batch.durable.done():
@@ -216,8 +237,7 @@ class Spool:
                 cells[Counter.WRITE_FAILURES] += 1
                 cells[Counter.FAILING] = 1
                 if attempt == 0:
-                    folder = str(self._segments.folder)
-                    logger.error("spool_failing", extra={"reason": str(error), "folder": folder})
+                    logger.error("spool_failing", extra={"reason": str(error)})
                 if self._closing.wait(RETRY_AFTER[min(attempt, len(RETRY_AFTER) - 1)]):
                     return False
                 attempt += 1
@@ -235,26 +255,34 @@ class Spool:
 class Segments:
     """A folder of segments that one process writes, each made ready before the last one is full."""
 
-    def __init__(self, folder: Path, segment_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, spool: Path, segment_bytes: int) -> None:
+        """Remember where; nothing is made before `begin`, or the first write."""
+        self.folder = spool / f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(4)}"
+        self.begun = False
         self._segment_bytes = segment_bytes
         self._number = 0
         self._segment: Segment | None = None
         self._next: queue.SimpleQueue[Segment | OSError] = queue.SimpleQueue()
-        self._lock = _locked(folder / ALIVE)
-        self._prepare_next()
+        self._lock: int | None = None
 
-    @classmethod
-    def create(cls, spool: Path, segment_bytes: int) -> Self:
-        """Begin a stream in the spool's folder. Raises OSError."""
-        name = f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(4)}"
-        folder = spool / name
-        folder.mkdir(mode=0o700, parents=True)
-        segment.sync_folder(spool)
-        return cls(folder, segment_bytes)
+    def begin(self) -> Path:
+        """Make the stream's folder and return it, the first segment being ready. Raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True)
+        try:
+            segment.sync_folder(self.folder.parent)
+            self._lock = _locked(self.folder / ALIVE)
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)  # without its lock it passes for alive
+            raise
+        self.begun = True
+        self._prepare_next()
+        self._segment = self._take_next()
+        return self.folder
 
     def write(self, records: list[bytes]) -> int:
         """Write one frame durably and return its size. Raises OSError; the next call tries anew."""
+        if not self.begun:
+            self.begin()
         if self._segment is None:
             self._segment = self._take_next()
         try:
@@ -269,9 +297,9 @@ class Segments:
 
     def close(self) -> None:
         """Close the files and let readers know that nothing more will come."""
-        if self._segment is not None:
-            self._abandon()
-        os.close(self._lock)
+        self._abandon()
+        if self._lock is not None:
+            os.close(self._lock)
 
     def _abandon(self) -> None:
         if self._segment is not None:

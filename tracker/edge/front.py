@@ -91,6 +91,7 @@ class Front(asyncio.Protocol):
         self._leave()
         self._answer = None
         self._early = b""
+        del self._parser  # it holds this protocol: a cycle that only the collector would break
 
     def data_received(self, data: bytes) -> None:
         """Answer a plain request, hand over any other."""
@@ -195,6 +196,7 @@ class Front(asyncio.Protocol):
     def _hand_over(self, data: bytes) -> None:
         """Let uvicorn's protocol go on, from the first byte of this request."""
         self._leave()
+        del self._parser
         protocol = BoundedProtocol(self._config, self._state, self._app_state)
         protocol.connection_made(self._transport)
         self._transport.set_protocol(protocol)

@@ -76,13 +76,22 @@ def main() -> None:
     logs.configure(settings.log_format)
     try:
         keyring = Keyring.load(settings.keyring)
-        segments = Segments.create(Path(settings.spool), settings.segment_bytes)
-        counters = Counters.create(segments.folder)
     except KeyringError as error:
         sys.exit(str(error))
+    segments = Segments(Path(settings.spool), settings.segment_bytes)
+    uvloop.run(serve(settings, keyring, segments, begun(segments)))
+
+
+def begun(segments: Segments) -> Counters:
+    """Begin the spool and return where to count.
+
+    Where that fails, readers are answered all the same, and every write tries again to begin.
+    """
+    try:
+        return Counters.create(segments.begin())
     except OSError as error:
-        sys.exit(f"cannot write the spool {settings.spool}: {error.strerror}")
-    uvloop.run(serve(settings, keyring, segments, counters))
+        logger.error("spool_failing", extra={"reason": str(error)})
+        return Counters.unmapped()
 
 
 async def serve(

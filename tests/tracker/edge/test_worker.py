@@ -154,6 +154,8 @@ def test_a_killed_worker_loses_no_answered_hit_and_no_waiting_connection(worker:
 
 def test_two_workers_share_a_port(worker: Running) -> None:
     other = start(worker.folder, worker.listener)
+    assert other.stderr is not None
+    assert json.loads(other.stderr.readline())["event"] == "worker_started"
     for _ in range(50):
         client = worker.connect()
         client.sendall(request("c", CLICK, "Connection: close\r\n"))
@@ -188,12 +190,20 @@ def test_a_worker_that_cannot_start_says_why_in_one_line(line: bytes, complaint:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_spool_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+def test_readers_are_answered_while_the_spool_cannot_even_be_made(tmp_path: Path) -> None:
     KEYRING.save(tmp_path / "keyring.json")
     (tmp_path / "spool").touch()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = start(tmp_path, listener)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert "cannot write the spool" in errors.decode()
-    assert b"Traceback" not in errors
+        running = Running(tmp_path, listener, start(tmp_path, listener, late_after=0.05))
+        with running.connect() as client:
+            client.sendall(request("c", CLICK))
+            assert head(client).startswith("HTTP/1.1 302")
+            (tmp_path / "spool").unlink()
+            while not running.hits():
+                assert running.process.poll() is None
+            assert [hit.token for hit in running.hits()] == [CLICK]
+        status, logged = ended(running.process)
+    assert status == 0
+    told = [line for line in logged if line["event"] == "spool_failing"]
+    assert "spool" in told[0]["reason"]
+    assert "spool_recovered" in [line["event"] for line in logged]

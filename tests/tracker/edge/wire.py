@@ -143,7 +143,8 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(folder: Path, trusted: str = "", **spool_settings: Any) -> AsyncIterator[Bench]:
-    segments = Segments.create(folder, 1 << 20)
+    segments = Segments(folder, 1 << 20)
+    segments.begin()
     counters = Counters.create(segments.folder)
     spool = Spool(segments, counters, **spool_settings)
     book = Book(asyncio.get_running_loop())

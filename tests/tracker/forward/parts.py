@@ -71,7 +71,8 @@ class Worker:
     """A stream as an edge worker writes it."""
 
     def __init__(self, spool: Path) -> None:
-        self.segments = Segments.create(spool, SEGMENT_BYTES)
+        self.segments = Segments(spool, SEGMENT_BYTES)
+        self.segments.begin()
         self.counters = Counters.create(self.segments.folder)
         self.name = self.segments.folder.name
         self.alive = True

@@ -56,7 +56,8 @@ def run(folder: Path, act: Callable[[Spool, Segments], Awaitable[None]], **given
     """Let a test act on a spool."""
 
     async def acted() -> None:
-        segments = Segments.create(folder, given.pop("segment_bytes", SMALL))
+        segments = Segments(folder, given.pop("segment_bytes", SMALL))
+        segments.begin()
         spool = Spool(segments, Counters.create(segments.folder), **given)
         try:
             await act(spool, segments)
@@ -356,7 +357,8 @@ def test_what_cannot_be_written_before_the_end_is_counted_as_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def acted() -> int:
-        segments = Segments.create(tmp_path, SMALL)
+        segments = Segments(tmp_path, SMALL)
+        segments.begin()
         counters = Counters.create(segments.folder)
         spool = Spool(segments, counters)
         failing(monkeypatch, "pwritev", 1000)
@@ -378,7 +380,8 @@ from tracker.counters import Counters
 from tracker.spool import Segments, Spool
 
 async def main():
-    segments = Segments.create(Path(sys.argv[1]), 1 << 20)
+    segments = Segments(Path(sys.argv[1]), 1 << 20)
+    segments.begin()
     spool = Spool(segments, Counters.create(segments.folder))
     number = 0
     def add(number):
