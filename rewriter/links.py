@@ -70,9 +70,9 @@ class Policy:
         self.tokens = tokens
         self.origin = config.origin.encode()
         self._decided = _decisions(config, tokens)
-        self._host = self.origin.partition(b"://")[2]
+        self._authority = self.origin[self.origin.index(b"://") :] + b"/"
         self._own = re.compile(
-            rb"https?://" + re.escape(self._host) + rb"/[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
+            rb"https?" + re.escape(self._authority) + rb"[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
         )
 
     def url(self, kind: bytes) -> bytes:
@@ -81,7 +81,7 @@ class Policy:
 
     def own_tokens(self, data: bytes) -> Iterator[re.Match[bytes]]:
         """Find the URLs that are ours already; group 1 is the context frame."""
-        return self._own.finditer(data) if self._host in data else iter(())
+        return self._own.finditer(data) if self._authority in data else iter(())
 
     def decide(self, reference: Reference) -> Decision:
         """Decide about one link.
@@ -99,7 +99,8 @@ class Policy:
         return decision
 
     def _decide(self, reference: Reference) -> Decision:
-        if reason := self._stays(reference):
+        placeholder = find_placeholder(reference.text)
+        if reason := self._stays(reference, placeholder):
             return Decision(reason)
         try:
             url = resolve(reference.text, reference.base, reference.encoding)
@@ -107,7 +108,7 @@ class Policy:
             return Decision(error.reason)
         if reason := self._unwanted(url, reference.visible):
             return Decision(reason)
-        return self._track(url, reference)
+        return self._track(url, reference, personalised=placeholder is not None)
 
     def personalised(self, reference: Reference, values: Mapping[str, str]) -> bytes | None:
         """Give the link frame for one recipient's values, None where they make no good link."""
@@ -121,7 +122,7 @@ class Policy:
             context if context.privacy == privacy else dataclasses.replace(context, privacy=privacy)
         )
 
-    def _stays(self, reference: Reference) -> Reason | None:
+    def _stays(self, reference: Reference, placeholder: int | None) -> Reason | None:
         text = reference.text.strip(_TRIMMED)
         if not self.config.clicks:
             return "clicks-off"
@@ -131,31 +132,33 @@ class Policy:
             return "unsubscribe"
         if not reference.choice.tracked:
             return "opt-out"
-        return "placeholder" if _begins_open(text) else None
+        if placeholder is not None and not {"?", "#"} & set(reference.text[:placeholder]):
+            return "placeholder"  # it leaves open where the link leads
+        return None
 
     def _unwanted(self, url: Url, visible: str) -> Reason | None:
-        if url.host == self.config.tracking_domain and self._own.match(str(url).encode()):
+        config = self.config
+        if url.host == config.tracking_domain and self._own.match(str(url).encode()):
             return "own"
-        only, excluded = self.config.only_domains, self.config.exclude_domains
+        only, excluded = config.only_domains, config.exclude_domains
         if excluded and _is_among(url.host, excluded):
             return "excluded"
         if only and not _is_among(url.host, only):
             return "excluded"
-        if self.config.skip_visible_urls and _VISIBLE_URL.fullmatch(visible.strip()):
+        if config.skip_visible_urls and _VISIBLE_URL.fullmatch(visible.strip()):
             return "visible-url"
         return None
 
-    def _track(self, url: Url, reference: Reference) -> Decision:
-        personalised = find_placeholder(reference.text) is not None
+    def _track(self, url: Url, reference: Reference, *, personalised: bool) -> Decision:
         choice = reference.choice
         link = Link(
-            destination=str(_with_parameters(url, self.config.utm) if self.config.utm else url),
-            position=reference.position,
+            str(_with_parameters(url, self.config.utm) if self.config.utm else url),
+            reference.position,
             # The placeholders, not what they become, so that all recipients' clicks are counted
             # as one link's (Adobe Campaign, personalised links).
-            name=choice.name or (str(url) if personalised else ""),
-            category=choice.category,
-            tags=choice.tags,
+            choice.name or (str(url) if personalised else ""),
+            choice.category,
+            choice.tags,
         )
         try:
             frame = self.tokens.seal_link(link)
@@ -168,12 +171,6 @@ class Policy:
 def _decisions(_config: Config, _tokens: Tokens) -> dict[Reference, Decision]:
     """Give the memory of one sender's settings, which outlives the policy of a single message."""
     return {}
-
-
-def _begins_open(text: str) -> bool:
-    """Tell whether a placeholder leaves open where a link leads: it stands before the query."""
-    start = find_placeholder(text)
-    return start is not None and not {"?", "#"} & set(text[:start])
 
 
 def _is_among(host: str, domains: Sequence[str]) -> bool:

@@ -22,8 +22,8 @@ _AS_SENT = re.compile(
     r"(https?)://"
     r"((?:(?!xn--)[a-z0-9_-]+\.)*(?!xn--)[a-z][a-z0-9_-]*)"
     r"((?:/(?!\.|%2[eE])[!$%&'()*+,\-.0-9:;=@A-Z\[\]_a-z|~]*)*)"
-    r"(\?[!$%&()*+,\-./0-9:;=?@A-Z\[\\\]^_`a-z{|}~]*)?"
-    r"(#[!#$%&'()*+,\-./0-9:;=?@A-Z\[\\\]^_a-z{|}~]*)?"
+    r"(?:\?([!$%&()*+,\-./0-9:;=?@A-Z\[\\\]^_`a-z{|}~]*))?"
+    r"(?:#([!#$%&'()*+,\-./0-9:;=?@A-Z\[\\\]^_a-z{|}~]*))?"
 )
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(.*)", re.DOTALL)
 _UP_TO_PATH = re.compile(r"[/\\?#]")
@@ -79,13 +79,7 @@ def resolve(reference: str, base: Url | None = None, encoding: str = "utf-8") ->
     """
     if usual := _AS_SENT.fullmatch(reference):
         scheme, host, path, query, fragment = usual.groups()
-        return Url(
-            scheme,
-            host,
-            path or "/",
-            query=None if query is None else query[1:],
-            fragment=None if fragment is None else fragment[1:],
-        )
+        return Url(scheme, host, path or "/", "", "", query, fragment)
     reference = reference.strip(_TRIMMED).translate(_NOT_SENT)
     try:
         return _parse(reference, base, encoding)

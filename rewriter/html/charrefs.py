@@ -18,9 +18,10 @@ _LAST: Final = 0x10FFFF
 
 def unescape(value: str) -> str:
     """Replace the character references of an attribute's value."""
-    references = value.count("&")
-    if references == value.count("&amp;"):  # most links have no other
-        return value.replace("&amp;", "&") if references else value
+    if "&" not in value:
+        return value
+    if value.count("&") == value.count("&amp;"):  # most links have no other
+        return value.replace("&amp;", "&")
     return _REFERENCE.sub(_meaning, value)
 
 

@@ -46,6 +46,7 @@ class Markup(NamedTuple):
 
 _FOREIGN: Final = (b"svg", b"math")
 _STOPS: Final = (b"a", b"area", b"base", *RAW_TEXT, *_FOREIGN)
+_HOLD_NO_LINK: Final = frozenset(_STOPS) - {b"a", b"area"}
 
 
 def _passed_over() -> bytes:
@@ -103,12 +104,12 @@ def scan(html: bytes, start: int = 0, end: int | None = None) -> Markup:
             begins = found.start(_NAME) - 1
             name = found[_NAME].lower()
             tag = Tag(name, begins, *found.span(_ATTRIBUTES))
-            if name in RAW_TEXT:
-                after = raw_text_end(html, name, found.end(), end)
+            if name not in _HOLD_NO_LINK:
+                links.append(tag)
             elif name == b"base":
                 bases.append(tag)
-            elif name not in _FOREIGN:
-                links.append(tag)
+            elif name in RAW_TEXT:
+                after = raw_text_end(html, name, found.end(), end)
             elif not is_self_closing(html, tag.attributes, tag.end):
                 foreign = scan_foreign(html, name, found.end(), end)
                 links += (Tag(b"a", *link) for link in foreign.links)

@@ -7,6 +7,7 @@ that stand for something of ours, and what is put in on request change.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from rewriter.html.grammar import find_href
 from rewriter.html.labels import codec, page_codec
 from rewriter.html.markup import Markup, scan
 from rewriter.html.visible import visible_text
-from rewriter.links import Policy, Reference
+from rewriter.links import Decision, Policy, Reference
 from rewriter.plan import Plan, Slot
 from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
@@ -49,14 +50,13 @@ def plan_page(html: bytes, policy: Policy, *, charset: str = "", first: bool = T
     if policy.config.privacy == "off":
         return Plan()
     page = _Page(html, policy, scan(html), page_codec(html, charset))
-    links = list(page.links())
+    links, changes = page.links()
     unsubscribes = [
         page.slot(start, end, UNSUBSCRIBE, unsubscribe_link(scope))
         for start, end, scope in find_unsubscribes(html)
     ]
-    changes: list[Change] = [change for _, changes in links for change in changes]
     changes += unsubscribes
-    cautions = list(_link_cautions(report for report, _ in links if report))
+    cautions = list(_link_cautions(links))
     if charset and codec(charset) is None:
         cautions.append(Caution("unknown-charset", charset))
     if first:
@@ -67,8 +67,7 @@ def plan_page(html: bytes, policy: Policy, *, charset: str = "", first: bool = T
         changes += pixels
         if policy.config.opens and not pixels:
             cautions.append(Caution("no-pixel", f"{policy.config.pixel_token} is not in the page"))
-    reports = tuple(report for report, _ in links if report)
-    return Plan(tuple(_apart(changes)), reports, tuple(cautions))
+    return Plan(tuple(_apart(changes)), tuple(links), tuple(cautions))
 
 
 def is_rewritten(html: bytes, policy: Policy, context: Context) -> bool:
@@ -96,58 +95,40 @@ class _Page:
         self.config = policy.config
         self.markup = markup
         self.encoding = encoding
+        self.click = policy.url(CLICK)
         self.base = self._base()
 
-    def links(self) -> Iterator[tuple[LinkReport | None, list[Change]]]:
-        """Give for each tag its report, if it holds a link, and what changes in it."""
-        position = 0
-        for place, tag in enumerate(self.markup.links):
-            changes: list[Change] = []
-            report: LinkReport | None = None
-            href = find_href(self.html, tag.attributes, tag.end)
+    def links(self) -> tuple[list[LinkReport], list[Change]]:
+        """Give the report of each link, and what changes in their tags."""
+        reports: list[LinkReport] = []
+        changes: list[Change] = []
+        html, encoding = self.html, self.encoding
+        for place, (_, _, start, end) in enumerate(self.markup.links):
             choice = NO_CHOICE
-            if spoken := switches.are_there(self.html, tag.attributes, tag.end):
-                choice = switches.read_choice(self.html, tag.attributes, tag.end, self.encoding)
-            if href:
-                position += 1
+            if spoken := switches.are_there(html, start, end):
+                choice = switches.read_choice(html, start, end, encoding)
+            if href := find_href(html, start, end):
                 reference = Reference(
-                    switches.meaning(self.html[href[0] : href[1]], self.encoding),
-                    position,
+                    switches.meaning(html[href[0] : href[1]], encoding),
+                    len(reports) + 1,
                     choice,
                     self.base,
-                    self.encoding,
+                    encoding,
                     self._visible(place) if self.config.skip_visible_urls else "",
                 )
-                report, changes = self._link(*href, reference)
+                decision = self.policy.decide(reference)
+                reports.append(_report(*href, reference, decision))
+                if decision.tracked:
+                    changes.append(self._link(*href, reference, decision))
             if spoken:
-                changes += switches.strip(self.html, tag.attributes, tag.end)
-            yield report, changes
+                changes += switches.strip(html, start, end)
+        return reports, changes
 
-    def _link(self, start: int, end: int, reference: Reference) -> tuple[LinkReport, list[Change]]:
-        decision = self.policy.decide(reference)
-        link = decision.link
-        report = LinkReport(
-            position=reference.position,
-            reference=reference.text,
-            reason=decision.reason,
-            destination=link.destination,
-            name=link.name,
-            category=link.category,
-            tags=link.tags,
-            start=start,
-            end=end,
-        )
-        if not decision.tracked:
-            return report, []
-        slot = Slot(
-            start,
-            end,
-            self.policy.url(CLICK),
-            CLICK,
-            decision.link_frame,
-            personal=_named(reference, link) if decision.reason == "personalised" else None,
-        )
-        return report, [slot]
+    def _link(self, start: int, end: int, reference: Reference, decision: Decision) -> Slot:
+        personal = None
+        if decision.reason == "personalised":
+            personal = _named(reference, decision.link)
+        return Slot(start, end, self.click, CLICK, decision.link_frame, b"", personal)
 
     def slot(
         self,
@@ -220,6 +201,21 @@ def _base_url(text: str, encoding: str) -> Url | None:
         return None
 
 
+def _report(start: int, end: int, reference: Reference, decision: Decision) -> LinkReport:
+    link = decision.link
+    return LinkReport(
+        reference.position,
+        reference.text,
+        decision.reason,
+        link.destination,
+        link.name,
+        link.category,
+        link.tags,
+        start,
+        end,
+    )
+
+
 def _named(reference: Reference, link: Link) -> Reference:
     return replace(reference, choice=replace(reference.choice, name=link.name))
 
@@ -233,7 +229,7 @@ def _link_cautions(reports: Iterable[LinkReport]) -> Iterator[Caution]:
 def _apart(changes: list[Change]) -> Iterator[Change]:
     """Sort changes, and drop one that lies in another: a placeholder in a switch that goes."""
     done = 0
-    for change in sorted(changes, key=lambda change: (change.start, change.end)):
+    for change in sorted(changes, key=attrgetter("start", "end")):
         if change.start >= done:
             yield change
             done = change.end

@@ -76,9 +76,13 @@ def find_token(html: bytes, token: bytes) -> int | None:
 
     It looks at a few only, so that a comment full of tokens costs no more than one.
     """
+    if not token:
+        return None
+    # To look for one character backwards is ten times faster than to look for the token.
+    last = html.rfind(token[-1:]) + 1
     at = -1
     for _ in range(_LOOKED_AT):
-        at = html.find(token, at + 1) if token else -1
+        at = html.find(token, at + 1, last)
         if at < 0 or scan(html, 0, at).whole == at:
             break
     else:
