@@ -17,7 +17,7 @@ import msgspec
 
 from tracker import segment
 from tracker.hit import Hit
-from tracker.spool import ALIVE
+from tracker.segments import ALIVE
 
 READ_BYTES: Final = 1 << 20
 

@@ -34,7 +34,8 @@ from tracker.edge.domains import Domains
 from tracker.edge.front import Front
 from tracker.edge.settings import WorkerSettings
 from tracker.edge.trusted import TrustedProxies
-from tracker.spool import Segments, Spool
+from tracker.segments import Segments
+from tracker.spool import Spool
 
 DRAIN: Final = 8.0  # seconds for requests that are being answered
 FLUSH: Final = 5.0  # seconds for hits that wait for the disk

@@ -24,7 +24,8 @@ from tracker.edge.front import Front
 from tracker.edge.trusted import TrustedProxies
 from tracker.hit import Hit
 from tracker.reader import Position, SpoolReader
-from tracker.spool import Segments, Spool
+from tracker.segments import Segments
+from tracker.spool import Spool
 
 DOMAIN = "click.example.com"
 KEYRING = Keyring((Secret(id=1, secret="A" * 43, created=""),))

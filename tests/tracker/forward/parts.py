@@ -24,8 +24,8 @@ from tracker.forward import Forwarder
 from tracker.hit import Hit, HitIds
 from tracker.ledger import Ledger
 from tracker.reader import SpoolReader
+from tracker.segments import Segments
 from tracker.sinks import EventRefused, SinkUnavailable
-from tracker.spool import Segments
 from tracker.sweep import Sweep
 
 DOMAIN = "click.example.com"

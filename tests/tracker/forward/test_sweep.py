@@ -13,7 +13,7 @@ from tracker import segment
 from tracker.counters import Counter
 from tracker.hit import Hit
 from tracker.reader import START, Position
-from tracker.spool import ALIVE
+from tracker.segments import ALIVE
 from tracker.sweep import TORN, backlog
 
 Log = pytest.LogCaptureFixture

@@ -17,7 +17,8 @@ from tracker.counters import Counter, Counters, read
 from tracker.hit import Hit, HitIds, encode
 from tracker.reader import START, Position, SpoolReader, Stream
 from tracker.segment import Segment, SegmentFull
-from tracker.spool import MAX_BATCH, Segments, Spool, SpoolUnavailable
+from tracker.segments import Segments
+from tracker.spool import MAX_BATCH, Spool, SpoolUnavailable
 
 SMALL = 64 * 1024
 
@@ -377,7 +378,8 @@ import asyncio, sys
 from pathlib import Path
 from tests.tracker.spool.test_spool import record
 from tracker.counters import Counters
-from tracker.spool import Segments, Spool
+from tracker.segments import Segments
+from tracker.spool import Spool
 
 async def main():
     segments = Segments(Path(sys.argv[1]), 1 << 20)
