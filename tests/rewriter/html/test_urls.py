@@ -1,12 +1,14 @@
 """What a browser requests for a link: the cases of the URL Standard that mail has."""
 
+import json
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.urls import NotFollowed, resolve
+from rewriter.urls import NotFollowed, Url, resolve
 
 BASE = resolve("https://base.example/dir/page?old#there")
 
@@ -151,6 +153,30 @@ URLS = st.builds(
     st.sampled_from(["example.com", "EXAMPLE.org:8080", "bücher.example", "1.2.3", "u:p@h", ""]),
     st.text(string.printable + "üß€☃%", max_size=30),
 )
+
+
+# Near what mail holds: mostly written as it is sent, with what only looks like it now and then.
+AS_WRITTEN = st.builds(
+    "{}://{}{}{}{}".format,
+    st.sampled_from(["http", "https"]),
+    st.lists(st.text("abnx019-_", max_size=5), min_size=1, max_size=4).map(".".join),
+    st.text("/.%2eEab~:@;,'[]|^{} ", max_size=12).map("/{}".format) | st.just(""),
+    st.text("ab=&%20'[]^`{}\\/?|", max_size=10).map("?{}".format) | st.just(""),
+    st.text("ab#?%'`{}", max_size=6).map("#{}".format) | st.just(""),
+)
+REAL = json.loads((Path(__file__).parents[3] / "docs" / "token-vectors.json").read_text())
+
+
+@given(AS_WRITTEN | st.sampled_from(REAL["real_links"]))
+def test_a_url_that_is_recognised_is_what_taking_it_apart_would_give(reference: str) -> None:
+    def resolved(text: str) -> Url | str:
+        try:
+            return resolve(text)
+        except NotFollowed as error:
+            return error.reason
+
+    # White space around a URL means nothing, and keeps it from being recognised.
+    assert resolved(reference) == resolved(f" {reference}")
 
 
 @given(URLS)
