@@ -1,10 +1,11 @@
 """uvicorn's own HTTP protocol with two bounds that it lacks: of a request's head, and of silence.
 
-Every connection of the edge is in one book, and a sweep once a second closes those that are idle:
-slow or silent clients cost a worker nothing but an entry.
+A sweep once a second closes the connections that are idle: slow or silent clients cost a worker
+next to nothing.
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 from uvicorn.config import Config
@@ -32,9 +33,15 @@ class Connection(Protocol):
 class Book:
     """The connections of one worker. `now` counts seconds: a clock that costs nothing to read."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, max_idle: int = MAX_IDLE) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connections: Collection[Any],
+        max_idle: int = MAX_IDLE,
+    ) -> None:
+        """Sweep the connections that uvicorn's `ServerState` knows, each of them a Connection."""
         self.now = 0
-        self.open: set[Connection] = set()
+        self._open: Collection[Connection] = connections
         self._loop = loop
         self._max_idle = max_idle
         self._headers: list[tuple[bytes, bytes]] = []
@@ -52,7 +59,7 @@ class Book:
         """Let a second pass, and close what has been idle for too long."""
         self.now += 1
         oldest = self.now - self._max_idle
-        for connection in [c for c in self.open if c.seen < oldest and c.idle()]:
+        for connection in [c for c in self._open if c.seen < oldest and c.idle()]:
             connection.drop()
         self._next = self._loop.call_later(1, self.sweep)
 
@@ -77,16 +84,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unasked = 0  # bytes since a request was last understood
         self._in_body = False
         self.seen = self._book.now
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Enter the connection into the book."""
-        super().connection_made(transport)
-        self._book.open.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Strike it from the book."""
-        self._book.open.discard(self)
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head that doesn't end (RFC 6585 §5), drop a body that nobody waits for."""

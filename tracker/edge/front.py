@@ -79,12 +79,11 @@ class Front(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Enter the connection where uvicorn and the sweep find it."""
+        """Enter the connection where uvicorn finds it, and the sweep."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._state.connections.add(self)  # type: ignore[arg-type]
-        self._book.open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget the connection; a hit that is on its way to the disk stays on it."""
@@ -206,4 +205,3 @@ class Front(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._state.connections.discard(self)
-        self._book.open.discard(self)

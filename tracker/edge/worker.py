@@ -103,9 +103,10 @@ async def serve(
     spool = Spool(
         segments, counters, late_after=settings.late_after, queue_limit=settings.queue_limit
     )
-    book = Book(loop)
-    edge = Edge(Domains(keyring, settings.tracking_domains), spool, counters)
-    state = {"edge": edge, "book": book, "trusted": TrustedProxies(settings.trusted_proxies)}
+    state: dict[str, Any] = {
+        "edge": Edge(Domains(keyring, settings.tracking_domains), spool, counters),
+        "trusted": TrustedProxies(settings.trusted_proxies),
+    }
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
@@ -127,6 +128,7 @@ async def serve(
             timeout_graceful_shutdown=int(DRAIN),
         )
     )
+    book = state["book"] = Book(loop, server.server_state.connections)
     loop.add_reader(sys.stdin.fileno(), server.orphaned)
     told = {"pid": os.getpid(), "stream": segments.folder.name}
     logger.info("worker_started", extra=told)

@@ -148,7 +148,6 @@ async def bench(folder: Path, trusted: str = "", **spool_settings: Any) -> Async
     segments.begin()
     counters = Counters.create(segments.folder)
     spool = Spool(segments, counters, **spool_settings)
-    book = Book(asyncio.get_running_loop())
     edge = Edge(Domains(KEYRING), spool, counters, clock=lambda: 1_795_000_100_000_000_000)
     config = uvicorn.Config(
         application(_never),
@@ -163,6 +162,7 @@ async def bench(folder: Path, trusted: str = "", **spool_settings: Any) -> Async
     config.load()
     state = ServerState()
     state.default_headers = DATE
+    book = Book(asyncio.get_running_loop(), state.connections)
     app_state = {"edge": edge, "book": book, "trusted": TrustedProxies(trusted)}
     try:
         yield Bench(folder, spool, counters, config, state, app_state)
