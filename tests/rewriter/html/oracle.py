@@ -31,10 +31,20 @@ def start_tags(page: str) -> list[tuple[str, dict[str, str]]]:
     return tags
 
 
+def parse(page: str) -> Any:
+    """Build the tree of a page."""
+    return html5lib.parse(page, treebuilder="etree")
+
+
+def parse_fragment(markup: str) -> Any:
+    """Build the tree of markup that stands in a body."""
+    return html5lib.parseFragment(markup, treebuilder="etree")
+
+
 def tree(page: str, ignored: frozenset[str], ours: str) -> list[Any]:
     """Give the tree as a list, without links, `ignored` attributes and images of `ours`."""
     pieces: list[Any] = []
-    for piece in _walk(html5lib.parse(page, treebuilder="etree"), ignored, ours):
+    for piece in _walk(parse(page), ignored, ours):
         if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
             pieces[-1] += piece
         elif piece:

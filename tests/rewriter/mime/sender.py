@@ -2,6 +2,7 @@
 
 import re
 from email import message_from_bytes
+from email.message import Message
 from typing import Any
 
 from rewriter.config import Config
@@ -48,9 +49,13 @@ def contexts(text: bytes) -> list[Context]:
 
 def payloads(data: bytes) -> list[bytes]:
     """Decode every leaf as Python's mail reader does: the judge who isn't ours."""
-    leaves = (part for part in message_from_bytes(data).walk() if not part.is_multipart())
-    decoded = (leaf.get_payload(decode=True) for leaf in leaves)
-    return [content if isinstance(content, bytes) else b"" for content in decoded]
+    return [payload(part) for part in message_from_bytes(data).walk() if not part.is_multipart()]
+
+
+def payload(part: Message) -> bytes:
+    """Decode one leaf; a branch has nothing of its own."""
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
 
 
 def page(body: bytes = PAGE, *headers: bytes, kind: bytes = b"text/html") -> bytes:
