@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module, invalidate_caches
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ PEERS = Path("build/bench/peers")
 PACKAGES = {"pytracking": "pytracking2", "lxml": "lxml", "lolhtml": "python-lolhtml"}
 LINKS = 18
 SIZE = 52_000  # bytes
+# Mails whose links are all different: more than a rewriter remembers (2,048), so that by the time a
+# mail comes round again its links are as good as never seen.
+MAILS = 128
 
 CELL = (
     '<tr><td align="left" valign="top" bgcolor="#ffffff" style="padding:0 24px 16px 24px;'
@@ -54,7 +58,7 @@ STORY = (
     + "<!-- story {n} -->\n"
 )
 URLS = (
-    "https://www.example.com/",
+    "https://www.example.com/?{n}",
     "https://shop.example.com/products/linen-shirt-{n}?variant=4{n}12&utm_source=newsletter",
     "https://www.example.com/blog/2026/04/how-we-made-the-linen-shirt-{n}/",
     "https://example.com/collections/spring?utm_source=newsletter&utm_medium=email"
@@ -72,10 +76,11 @@ ANN = Context(
 )
 
 
-def newsletter(links: int = LINKS, size: int = SIZE) -> bytes:
-    """Give a newsletter with so many links; rows without one bring it to its size."""
+def newsletter(links: int = LINKS, size: int = SIZE, *, first: int = 0) -> bytes:
+    """Give a newsletter with so many links, numbered from `first`; other rows fill it up."""
     stories = [
-        STORY.format(n=n, href=html.escape(URLS[n % len(URLS)].format(n=n))) for n in range(links)
+        STORY.format(n=n, href=html.escape(URLS[n % len(URLS)].format(n=n)))
+        for n in range(first, first + links)
     ]
     row = CELL.format("A row that holds no link, with <b>some</b> words and a picture beside it.")
     rows = (size - len("".join(stories))) // len(row)
@@ -96,6 +101,7 @@ def contenders(page: bytes) -> dict[str, Callable[[], object]]:
     config = Config(tracking_domain="click.example.com")
     sender = Rewriter(config, keyring)
     template = sender.template(page)
+    unseen = cycle([newsletter(first=number * LINKS) for number in range(1, MAILS + 1)])
     text = page.decode()
     tracked = import_module("pytracking").Configuration(
         base_open_tracking_url="https://click.example.com/o/",
@@ -118,8 +124,8 @@ def contenders(page: bytes) -> dict[str, Callable[[], object]]:
 
     return {
         "one mail, links seen before": lambda: sender.html(page, ANN),
+        "one mail, links never seen": lambda: sender.html(next(unseen), ANN),
         "a new rewriter and its first mail": lambda: Rewriter(config, keyring).html(page, ANN),
-        "a new rewriter": lambda: Rewriter(config, keyring),
         "compile a template": lambda: sender.template(page),
         "render a compiled template": lambda: template.render(ANN),
         "render with URLSafeSerializer": serializer_renderer(sender, page),
@@ -172,18 +178,17 @@ def measure(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, flo
 def goals(took: dict[str, float]) -> list[tuple[str, float, float]]:
     """Give what is compared, the ratio that was measured, and the goal, which is 0 for none.
 
-    Goals are for the mails of a campaign, whose links return; a first mail is shown beside them.
+    Goals are for the mails of a campaign, whose links return; new links are shown beside them.
     """
     again = took["one mail, links seen before"]
-    # What has seen no link yet is a new rewriter; making it is not part of the mail.
-    first = took["a new rewriter and its first mail"] - took["a new rewriter"]
+    unseen = took["one mail, links never seen"]
     render, scanned = took["render a compiled template"], took["scan"]
     pytracking, lxml = took["pytracking2"], took["lxml, parse and serialise"]
     return [
         ("one mail, against pytracking2", pytracking / again, 5),
-        ("the same, links never seen", pytracking / first, 0),
+        ("the same, links never seen", pytracking / unseen, 0),
         ("one mail, against lxml's parse and serialise", lxml / again, 1.5),
-        ("the same, links never seen", lxml / first, 0),
+        ("the same, links never seen", lxml / unseen, 0),
         ("render, against our own parse and render", again / render, 6),
         ("render, against URLSafeSerializer", took["render with URLSafeSerializer"] / render, 6),
         ("render, against pytracking2", pytracking / render, 40),
