@@ -14,8 +14,9 @@ import msgspec
 Kind = Literal["o", "c", "u"]
 
 # What the verdict asks about (Fetch Metadata and its forerunners), and what client-info shows.
-KEPT_HEADERS: Final = frozenset(
-    (b"accept-language", b"referer", b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
+KEPT_HEADERS: Final = tuple(
+    (name.encode(), name)
+    for name in ("accept-language", "referer", "sec-purpose", "purpose", "x-moz", "x-purpose")
 )
 MAX_USER_AGENT: Final = 1024  # characters; longer ones are cut
 MAX_HEADER: Final = 256
@@ -64,7 +65,8 @@ class HitIds:
 
 def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """Return the headers that a hit keeps, of those of a request in lower case."""
-    return {
-        name.decode("ascii"): headers[name][:MAX_HEADER].decode("latin-1")
-        for name in KEPT_HEADERS & headers.keys()
-    }
+    kept = {}
+    for name, key in KEPT_HEADERS:
+        if (value := headers.get(name)) is not None:
+            kept[key] = value[:MAX_HEADER].decode("latin-1")
+    return kept
