@@ -6,6 +6,7 @@ that stand for something of ours, and what is put in on request change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -23,7 +24,7 @@ from rewriter.plan import Plan, Slot
 from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
 from rewriter.switches import NO_CHOICE
-from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link
+from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link, Tokens
 from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
 from rewriter.urls import NotFollowed, Url, resolve
 
@@ -39,6 +40,7 @@ _CAUTIONED: Final[Mapping[Reason, CautionCode]] = {
     "too-long": "too-long",
 }
 _CONTEXTS_LOOKED_AT: Final = 32
+_OWN_LINKS: Final = 64
 
 
 def plan_page(html: bytes, policy: Policy, *, charset: str = "", first: bool = True) -> Plan:
@@ -141,7 +143,7 @@ class _Page:
         after: bytes = b"",
     ) -> Slot:
         """Give the slot of a URL that is all ours."""
-        frame = self.policy.tokens.seal_link(link)
+        frame = _sealed(self.policy.tokens, link)
         return Slot(start, end, before + self.policy.url(kind), kind, frame, after)
 
     def footer(self) -> Iterator[Change]:
@@ -192,6 +194,12 @@ class _Page:
                 text = switches.meaning(self.html[slice(*href)], self.encoding)
                 return _base_url(text, self.encoding)
         return None
+
+
+@lru_cache(_OWN_LINKS)
+def _sealed(tokens: Tokens, link: Link) -> bytes:
+    """Seal a link that is all ours: there are few of them, the same in each message."""
+    return tokens.seal_link(link)
 
 
 def _base_url(text: str, encoding: str) -> Url | None:
