@@ -36,8 +36,8 @@ def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) ->
     for field in headers.fields:
         if field in removed or field.name in LETTERHEAD:
             continue
-        for slot in unsubscribes(headers.data[field.start : field.end], policy):
-            yield replace(slot, start=slot.start + field.start, end=slot.end + field.start)
+        for slot in unsubscribes(headers.data[field.value : field.end], policy):
+            yield replace(slot, start=slot.start + field.value, end=slot.end + field.value)
 
 
 def merged_fields(headers: Headers, values: Values) -> Iterator[Edit]:

@@ -23,7 +23,7 @@ PADDING = re.compile(rb"[ \t]*+(?:\r?\n|\Z)")
 # What binascii reads differently, or not at all.
 IRREGULAR = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t](?=\r?\n|\Z)")
 UNSAFE = re.compile(rb"[^\t -<>-~]")
-LINE_END = re.compile(rb"\r?\n")
+LINE_END = re.compile(rb"(\r?\n)")
 
 
 class QuotedPrintable:
@@ -102,22 +102,28 @@ class QuotedPrintable:
 
 
 def encode(text: bytes, eol: bytes) -> bytes:
-    """Encode a whole body; its line ends stay line ends."""
+    """Encode a whole body; its line ends stay as they are."""
     return fold(text, 0, eol)[0]
 
 
 def fold(text: bytes, column: int, eol: bytes) -> tuple[bytes, int]:
     """Encode text that begins at `column`; give it, and the column where it ends."""
-    out = []
-    for number, line in enumerate(LINE_END.split(text)):
-        if number:
-            out.append(eol)
-            column = 0
+    out: list[bytes] = []
+    for line, end in _lines(text):
         encoded = UNSAFE.sub(_escaped, line)
         if encoded[-1:] in (b" ", b"\t"):
             encoded = encoded[:-1] + b"=%02X" % encoded[-1]
         column = _wrap(encoded, column, eol, out)
+        if end:
+            out.append(end)
+            column = 0
     return b"".join(out), column
+
+
+def _lines(text: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give each line and its own end, which a part of several kinds keeps; the last has none."""
+    pieces = LINE_END.split(text)
+    return zip(pieces[::2], [*pieces[1::2], b""], strict=True)
 
 
 def _wrap(encoded: bytes, column: int, eol: bytes, out: list[bytes]) -> int:

@@ -296,3 +296,14 @@ def test_an_unsubscribe_placeholder_becomes_a_link_in_every_part() -> None:
     assert UNSUBSCRIBE.search(text)
     assert UNSUBSCRIBE.search(html)
     assert b"%unsubscribe_url%" not in out
+
+
+def test_a_placeholder_in_the_name_of_a_field_is_no_link() -> None:
+    message = page(b"<p>", b"X-%unsubscribe_url%: a")
+    assert b"\nX-%unsubscribe_url%: a\n" in bytes(rewritten(message))
+
+
+def test_a_part_that_becomes_quoted_printable_keeps_line_ends_of_both_kinds() -> None:
+    message = page(b"a\r\nb\n" + b"c" * 1000 + b"\r\n" + PAGE)
+    [before], [after] = payloads(message), payloads(bytes(rewritten(message)))
+    assert restored(after) == before
