@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := rewriter tracker certs tests bench .ci
 
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format corpus fuzz bench benchrewriter lock clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -27,8 +27,17 @@ lint: $(READY) ## check style, types and the direction of imports
 format: $(READY) ## put the code into its one form
 	$(BIN)/ruff format $(CODE)
 
+corpus: $(READY) ## fetch the pages and messages of others that the tests try
+	$(BIN)/python -m tests.corpus.fetch
+
+fuzz: $(READY) ## look for inputs that break the rewriter, for a minute; ARGS= e.g. --seconds 600
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 bench: $(READY) ## measure the edge beside its peers; ARGS=--quick
 	$(BIN)/python -m bench.edge $(ARGS)
+
+benchrewriter: $(READY) ## measure the rewriter beside its peers
+	$(BIN)/python -m bench.rewriter $(ARGS)
 
 lock: $(READY) ## write requirements.lock anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
