@@ -22,7 +22,7 @@ RETRY_AFTER: Final = (0.05, 0.2, 1.0, 2.0, 5.0)  # seconds; the last repeats
 # A commit costs two switches between threads, more than a hit does, and libuv accepts one
 # connection in a turn of the loop: so a batch waits while every turn or two brings another hit.
 STILL: Final = 2  # turns without a hit, after which no more are about to come
-ENOUGH: Final = 64  # hits
+ENOUGH: Final = 48  # hits: with more, those who are answered together also wait together
 LINGER: Final = 0.003  # seconds
 SHOUT_EVERY: Final = 10.0  # seconds between two log lines about the same trouble
 

@@ -7,7 +7,7 @@ element goes on to the end of the file.
 import re
 from typing import Final
 
-from rewriter.html.grammar import any_of
+from rewriter.html.grammar import ATTRIBUTES, any_of
 
 # HTML Standard §13.2.6: those for which the tree builder switches the tokenizer. noscript isn't one
 # of them where scripts don't run, and in mail they never do.
@@ -24,6 +24,7 @@ RAW_TEXT: Final = (
 )
 
 _END = {name: re.compile(rb"</" + any_of([name])) for name in RAW_TEXT}
+_REST = re.compile(ATTRIBUTES + rb">")
 _SCRIPT_TURN = re.compile(rb"<!--|-->|</?+" + any_of([b"script"]))
 
 
@@ -34,7 +35,7 @@ def raw_text_end(html: bytes, name: bytes, start: int, end: int) -> int | None:
     if name == b"script":
         return _script_end(html, start, end)
     match = _END[name].search(html, start, end)
-    return match.start() if match else None
+    return _unless_cut_off(html, match, end) if match else None
 
 
 def _script_end(html: bytes, start: int, end: int) -> int | None:
@@ -52,5 +53,10 @@ def _script_end(html: bytes, start: int, end: int) -> int | None:
         elif doubly:
             doubly = False
         else:
-            return match.start()
+            return _unless_cut_off(html, match, end)
     return None
+
+
+def _unless_cut_off(html: bytes, tag: re.Match[bytes], end: int) -> int | None:
+    """Return where an end tag begins, or None if the page ends inside it: then it is dropped."""
+    return tag.start() if _REST.match(html, tag.end(), end) else None

@@ -38,6 +38,10 @@ def with_pixel(page: str, **settings: object) -> str:
         ("<p>a</p><p title='b", "<p>a</p>[*]<p title='b"),
         ("<p>a</p></", "<p>a</p>[*]</"),
         ("<p>a</p><style>b", "<p>a</p>[*]<style>b"),
+        ("<p>a</p><style>b</style ", "<p>a</p>[*]<style>b</style "),
+        ("<p>a</p><script></SCRIPT x='", "<p>a</p>[*]<script></SCRIPT x='"),
+        ("<p>a</p><title>b</title/tr", "<p>a</p>[*]<title>b</title/tr"),
+        ("<style>b</style x>a", "<style>b</style x>a[*]"),
         ("<head><title>a</title></head></html>", "<head><title>a</title></head></html>[*]"),
     ],
 )  # fmt: skip
