@@ -18,11 +18,11 @@ from typing import BinaryIO, Final
 
 from rewriter import exits
 from rewriter.commands.mailboxes import NoMailbox, Stored, stored
-from rewriter.commands.merge import RECIPIENT
 from rewriter.commands.options import Parser, add_settings, complain, settings_of
 from rewriter.commands.settings import Settings
 from rewriter.keyring import Keyring
 from rewriter.links import Policy
+from rewriter.merge import RECIPIENT
 from rewriter.mime.message import (
     PlannedMessage,
     Refused,

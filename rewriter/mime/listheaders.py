@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from rewriter.commands.merge import Values, in_header, merges
 from rewriter.links import Policy
+from rewriter.merge import Values, in_header, merges
 from rewriter.mime.headers import Field, Headers
 from rewriter.mime.text import unsubscribes
 from rewriter.plan import Slot
@@ -28,13 +28,16 @@ SIGNATURES: Final = (b"dkim-signature", b"domainkey-signature", b"x-google-dkim-
 # Fields that say whose mail it is: a link in one of them would change the answer.
 LETTERHEAD: Final = frozenset({b"from", b"to", b"cc", b"date", b"message-id", b"x-original-to"})
 
+# Fields that say how a message is built and where it has been: what stands there is no link.
+STRUCTURE: Final = (b"arc-", b"authentication-", b"content-", b"dkim-", b"mime-", b"received")
+
 Change = Edit | Slot
 
 
 def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) -> Iterator[Slot]:
     """Give a slot for each unsubscribe placeholder in the fields that stay."""
     for field in headers.fields:
-        if field in removed or field.name in LETTERHEAD:
+        if field in removed or field.name in LETTERHEAD or field.name.startswith(STRUCTURE):
             continue
         for slot in unsubscribes(headers.data[field.value : field.end], policy):
             yield replace(slot, start=slot.start + field.value, end=slot.end + field.value)

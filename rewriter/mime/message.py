@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from rewriter.commands.merge import Values, merged, without_overlaps
 from rewriter.html.page import is_rewritten
 from rewriter.links import Policy
+from rewriter.merge import Values, merged, without_overlaps
 from rewriter.mime import listheaders
 from rewriter.mime.controls import Controls, read_controls
 from rewriter.mime.letterhead import Letterhead, read_letterhead

@@ -11,9 +11,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from rewriter.commands.merge import Values, in_html, merges, without_overlaps
 from rewriter.html.page import plan_page
 from rewriter.links import Policy
+from rewriter.merge import Values, in_html, merges, without_overlaps
 from rewriter.mime.charsets import View, view
 from rewriter.mime.headers import Headers
 from rewriter.mime.quoted_printable import encode

@@ -303,6 +303,12 @@ def test_a_placeholder_in_the_name_of_a_field_is_no_link() -> None:
     assert b"\nX-%unsubscribe_url%: a\n" in bytes(rewritten(message))
 
 
+@pytest.mark.parametrize("field", [b"Content-Description", b"Received", b"DKIM-Signature"])
+def test_a_placeholder_in_what_is_not_for_readers_is_no_link(field: bytes) -> None:
+    message = page(b"<p>", field + b": %unsubscribe_url%")
+    assert field + b": %unsubscribe_url%\n" in bytes(rewritten(message))
+
+
 def test_a_part_that_becomes_quoted_printable_keeps_line_ends_of_both_kinds() -> None:
     message = page(b"a\r\nb\n" + b"c" * 1000 + b"\r\n" + PAGE)
     [before], [after] = payloads(message), payloads(bytes(rewritten(message)))
