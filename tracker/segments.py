@@ -4,6 +4,7 @@ It is locked once, at birth, by a lock that only tells readers whether the worke
 that neither side ever waits for the other.
 """
 
+import contextlib
 import fcntl
 import os
 import queue
@@ -34,7 +35,10 @@ class Segments:
         self._lock: int | None = None
 
     def begin(self) -> Path:
-        """Make the stream's folder and return it, the first segment being ready. Raises OSError."""
+        """Make the stream's folder and return it; the first segment is ready if there is room.
+
+        Raises OSError if there is no room for the folder either.
+        """
         self.folder.mkdir(mode=0o700, parents=True)
         try:
             segment.sync_folder(self.folder.parent)
@@ -44,7 +48,8 @@ class Segments:
             raise
         self.begun = True
         self._prepare_next()
-        self._segment = self._take_next()
+        with contextlib.suppress(OSError):  # the first write tries again, and tells
+            self._segment = self._take_next()
         return self.folder
 
     def write(self, records: list[bytes]) -> int:
