@@ -104,17 +104,16 @@ class Store:
         """
         if not rows:
             return
-        with _unavailable():
-            async with self._writer.begin() as connection:
-                last = await _advance(connection, len(rows))
-                first = last - len(rows) + 1
-                await connection.execute(INSERT_EVENT, list(_event_values(rows, first)))
-                if tags := list(_tag_values(rows)):
-                    await connection.execute(INSERT_TAG, tags)
+        async with self.writing() as connection:
+            last = await _advance(connection, len(rows))
+            first = last - len(rows) + 1
+            await connection.execute(INSERT_EVENT, list(_event_values(rows, first)))
+            if tags := list(_tag_values(rows)):
+                await connection.execute(INSERT_TAG, tags)
 
     async def page(self, walk: query.Walk) -> list[Found]:
         """Return the events of a walk. Raises StoreUnavailable."""
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             found = await connection.execute(query.page(walk))
             return [Found(query.Key(row.at, row.id), unpacked(row.document)) for row in found]
 
@@ -131,7 +130,7 @@ class Store:
             .order_by(schema.event.c.sequence)
             .limit(limit)
         )
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return [
                 Ingested(row.sequence, unpacked(row.document))
                 for row in await connection.execute(ordered)
@@ -139,7 +138,7 @@ class Store:
 
     async def last(self) -> int:
         """Return the last sequence number that was given out. Raises StoreUnavailable."""
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return await _number(connection, select(schema.ingested.c.last))
 
     async def close(self) -> None:
@@ -148,9 +147,20 @@ class Store:
         await self._reader.dispose()
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection that can only read. Raises StoreUnavailable."""
         with _unavailable():
             async with self._reader.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Lend the connection that writes, in a transaction of its own: all of it, or none.
+
+        What it did is durable once the block has been left. Raises StoreUnavailable.
+        """
+        with _unavailable():
+            async with self._writer.begin() as connection:
                 yield connection
 
 
