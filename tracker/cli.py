@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rewriter.keyring import KeyringError
-from tracker.api.keys import KeyFileError
+from tracker.api.keyfile import KeyFileError
 from tracker.commands import config, dead, demo, events, keys, serve, token
 from tracker.mistake import Exit, Mistake
 

@@ -48,6 +48,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         store=str(settings.data / STORE),
         listen_fds=[listener.fileno()],
         api_key=str(settings.data / API_KEY),
+        api_rate=settings.api.rate,
         geo_databases=[str(path) for path in settings.geo.databases],
         sinks=settings.sinks,
         log_format=logs.form(settings.log.format),

@@ -96,6 +96,11 @@ class Api(Section):
         default=Address("127.0.0.1", 8026),
         description="Where the API, health and metrics answer.",
     )
+    rate: float = Field(
+        default=0,
+        ge=0,
+        description="Requests a second that each API key may make; 0 lets it make any number.",
+    )
 
 
 class Geo(Section):

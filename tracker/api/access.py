@@ -1,96 +1,83 @@
-"""Access: what stands before every endpoint. Basic authentication, and bounds on a request's size.
+"""Access: what stands before every endpoint. Basic authentication, a rate, a bound on the URL.
 
 Promise: a path that isn't listed as open is answered to holders of a key alone, be it there or not.
+What the key opens is told in the request's state as `grant`; `tracker.api.operation` holds the
+request to it.
 """
 
 import binascii
+import math
 from base64 import b64decode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tracker.api.answer import Refused, refusal
+from tracker.api.answer import refusal
+from tracker.api.grant import Grant
 from tracker.api.keys import ApiKeys
+from tracker.api.rate import Rates
 
 USER: Final = "api"  # the user name that Mailgun's clients send
 MOST_TARGET_BYTES: Final = 8_192
-MOST_BODY_BYTES: Final = 1 << 20
-TOO_LARGE: Final = "a request's body takes {} bytes"
 
 
 class Bounded:
-    """Refuse a request that is larger than its endpoint needs, before anything reads it.
+    """Refuse a request whose URL is longer than any that is asked for."""
 
-    `roomy` gives the paths that take more, and how many bytes of a body each of them takes. Only
-    these take a body whose length isn't known beforehand; one that turns out to be larger raises
-    Refused where it is read.
-    """
-
-    def __init__(self, app: ASGIApp, roomy: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._roomy = roomy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 411, 413 or 414, or let the request through."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "0")
-        room = self._roomy.get(scope["path"])
-        most = room or MOST_BODY_BYTES
-        if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_TARGET_BYTES:
+        """Answer 414, or let the request through."""
+        if (
+            scope["type"] == "http"
+            and len(scope["raw_path"]) + len(scope["query_string"]) > MOST_TARGET_BYTES
+        ):
             answer = refusal(f"a request's URL takes {MOST_TARGET_BYTES} bytes", 414)
-        elif "transfer-encoding" in headers and not room:
-            answer = refusal("a request's body needs a Content-Length", 411)
-        elif not length.isdecimal() or int(length[:16]) > most:
-            answer = refusal(TOO_LARGE.format(most), 413)
-        else:
-            await self._app(scope, _counted(receive, most), send)
+            await answer(scope, receive, send)
             return
-        await answer(scope, receive, send)
-
-
-def _counted(receive: Receive, most: int) -> Receive:
-    """Receive a body up to its bound, whatever length it claims. Raises Refused."""
-    taken = 0
-
-    async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > most:
-            raise Refused(TOO_LARGE.format(most), 413)
-        return message
-
-    return counted
+        await self._app(scope, receive, send)
 
 
 class Authenticated:
     """Ask for a key, as the password of the user `api` (RFC 7617), on every path but the open."""
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, open_paths: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: ApiKeys, rates: Rates, open_paths: Collection[str]
+    ) -> None:
         self._app = app
         self._keys = keys
+        self._rates = rates
         self._open = frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, or let the request through."""
-        if scope["type"] != "http" or scope["path"] in self._open or self._knows(scope):
+        """Answer 401 without a key and 429 where it asks too often, or let the request through."""
+        if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
-        challenge = {"WWW-Authenticate": 'Basic realm="api", charset="UTF-8"'}
-        answer = refusal("a valid API key is needed, as the password of `api`", 401, challenge)
+        if (grant := await self._grant(scope)) is None:
+            challenge = {"WWW-Authenticate": 'Basic realm="api", charset="UTF-8"'}
+            answer = refusal("a valid API key is needed, as the password of `api`", 401, challenge)
+        elif wait := self._rates.take(grant.id):
+            answer = refusal(
+                f"this key makes more than {self._rates.a_second:g} requests a second",
+                429,
+                {"Retry-After": str(math.ceil(wait))},
+            )
+        else:
+            scope.setdefault("state", {})["grant"] = grant
+            await self._app(scope, receive, send)
+            return
         await answer(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
+    async def _grant(self, scope: Scope) -> Grant | None:
         scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
-            return False
+            return None
         try:
             user, _, key = b64decode(credentials.strip(), validate=True).decode().partition(":")
         except (binascii.Error, ValueError):
-            return False
-        return self._keys.accept(key) and user == USER
+            return None
+        return await self._keys.grant(key) if user == USER else None

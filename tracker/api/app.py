@@ -1,4 +1,4 @@
-"""The API as one ASGI application.
+"""The API as one ASGI application: its operations, and what stands before them.
 
 In: the store, the keys, and two callables that tell of the system's health and figures. Out: a
 Starlette application that keeps nothing of its own and closes nothing that was handed in.
@@ -7,6 +7,7 @@ Starlette application that keeps nothing of its own and closes nothing that was 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,17 +15,23 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tracker.api import rewrite
+from tracker.api import events, feed
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
-from tracker.api.events import first_page, further_page
-from tracker.api.feed import feed
 from tracker.api.keys import ApiKeys
+from tracker.api.operation import Operation, routes
+from tracker.api.rate import Rates
 from tracker.api.rewrite import Rewriting
 from tracker.health import Health
 from tracker.store.database import Store, StoreUnavailable
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text exposition format
+
+# What needs nothing but the store. Each part of the API lists its own operations.
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *events.OPERATIONS,
+    *feed.OPERATIONS,
+)
 
 
 def api(
@@ -34,10 +41,12 @@ def api(
     metrics: Callable[[], bytes],
     *,
     keyring: Path | None = None,
+    rate: float = 0,
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
-    Mail is rewritten with the keys of `keyring`, if it is given. Raises KeyringError.
+    Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
+    second; 0 lets it make any number. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -53,17 +62,16 @@ def api(
         """Answer with the figures, for Prometheus to read."""
         return Answer(metrics(), media_type=METRICS_TYPE)
 
+    operations = [*OPERATIONS, *(Rewriting(keyring).operations() if keyring else ())]
     unguarded = {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
     app = Starlette(
         routes=[
             *(Route(path, endpoint) for path, endpoint in unguarded.items()),
-            Route("/v3/{domain}/events", first_page),
-            Route("/v3/{domain}/events/{page}", further_page),
-            Route("/v1/events/feed", feed),
+            *routes(operations),
         ],
         middleware=[
-            Middleware(Bounded, roomy={rewrite.PATH: rewrite.MOST_BYTES}),
-            Middleware(Authenticated, keys=keys, open_paths=unguarded),
+            Middleware(Bounded),
+            Middleware(Authenticated, keys=keys, rates=Rates(rate), open_paths=unguarded),
         ],
         exception_handlers={
             Refused: _refused,
@@ -72,8 +80,6 @@ def api(
             500: _broken,
         },
     )
-    if keyring:
-        app.add_route(rewrite.PATH, Rewriting(keyring).answer, methods=["POST"])
     app.router.redirect_slashes = False
     app.state.store = store
     return app

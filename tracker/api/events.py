@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from tracker.api.answer import Answer, answered
 from tracker.api.listing import requested
+from tracker.api.operation import Operation, Parameter
 from tracker.api.paging import Cursor, opened, sealed
 from tracker.store.database import Store
 from tracker.store.row import exact
@@ -66,3 +67,38 @@ def _link(request: Request, cursor: Cursor) -> str:
     url, page = request.url, sealed(cursor)
     domain = quote(request.path_params["domain"], safe="")
     return f"{url.scheme}://{url.netloc}/v3/{domain}/events/{page}?{PAGE}={page}"
+
+
+TIME: Final = "a time as in RFC 2822, or in seconds since 1970"
+FILTER: Final = "a filter expression: words, AND, OR, NOT, parentheses, quotes"
+FILTERS: Final = (
+    *("event", "list", "attachment", "from", "message-id", "subject", "to"),
+    *("recipient", "recipients", "tags", "severity"),
+)
+LISTED: Final = (
+    Parameter("begin", f"where the listing begins: {TIME}"),
+    Parameter("end", f"where the listing ends: {TIME}"),
+    Parameter("ascending", "`yes` for the oldest first", {"enum": ["yes", "no"]}),
+    Parameter("limit", "events a page", {"type": "integer", "minimum": 1, "maximum": 300}),
+    *(Parameter(name, FILTER, repeated=True) for name in FILTERS),
+    Parameter("size", "a number of bytes, or a bound such as `>10000`", repeated=True),
+)
+OPERATIONS: Final = (
+    Operation(
+        "GET",
+        "/v3/{domain}/events",
+        first_page,
+        "read",
+        "List the events of a sending domain",
+        parameters=LISTED,
+        answers={200: Page},
+    ),
+    Operation(
+        "GET",
+        "/v3/{domain}/events/{page}",
+        further_page,
+        "read",
+        "Go on with a listing, by a link of its `paging`",
+        answers={200: Page},
+    ),
+)

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.operation import Operation, Parameter
 from tracker.store.database import Store
 
 NOW: Final = "now"
@@ -47,3 +48,19 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise Refused(f"`{name}` is a number from {least} to {most}")
     return int(text)
+
+
+OPERATIONS: Final = (
+    Operation(
+        "GET",
+        "/v1/events/feed",
+        feed,
+        "read",
+        "Follow the events of every domain in the order in which they came in",
+        parameters=(
+            Parameter("after", f"a `next` of before, 0 for all, or `{NOW}`"),
+            Parameter("limit", "events", {"type": "integer", "minimum": 1, "maximum": MOST}),
+        ),
+        answers={200: Feed},
+    ),
+)

@@ -1,81 +1,99 @@
-"""API keys: who may ask. A key is kept as its digest; the file that it is read from is private.
+"""API keys: who may ask what. A key is kept as its digest alone.
 
-The file holds one key a line. It is made with a fresh key on the first start.
+Those of the key file open everything. All others are in the store, with a scope, domains and
+perhaps an end.
+
+Promise: a key that was revoked opens nothing FRESH_FOR later. While the store can't answer, the
+keys that it named last go on opening what they opened.
 """
 
-import hmac
-import os
+import asyncio
+import contextlib
 import secrets
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-MOST_CHARACTERS = 16_384
+from tracker.api.grant import BOOTSTRAP, Grant
+from tracker.api.keyfile import read_keys
+from tracker.store.access import KeyRecord, KeyRecords, Scope
+from tracker.store.database import StoreUnavailable
+
+FRESH_FOR: Final = 1.0  # seconds
 
 
-class KeyFileError(Exception):
-    """The key file can't be used; the message is one sentence that says why."""
-
-
-@dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """The digests of the keys that open the API."""
+    """The keys that open the API: those of a file, and those of a store if one is given."""
 
-    digests: tuple[bytes, ...]
+    def __init__(
+        self,
+        digests: Iterable[bytes],
+        records: KeyRecords | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._everything = dict.fromkeys(digests, BOOTSTRAP)
+        self._records = records
+        self._clock = clock
+        self._live: dict[bytes, KeyRecord] = {}
+        self._looked_at = 0.0
+        self._looking = asyncio.Lock()
+        self._noted: dict[str, int] = {}
 
     @classmethod
     def of(cls, *keys: str) -> Self:
-        """Return the keys, hashed. They are random, so that a plain digest tells nothing."""
-        return cls(tuple(sha256(key.encode()).digest() for key in keys))
+        """Return keys that open everything, hashed."""
+        return cls(map(digest, keys))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, records: KeyRecords | None = None) -> Self:
         """Read the key file, making it first if it is missing. Raises KeyFileError."""
-        return cls.of(*read_keys(path))
+        return cls(map(digest, read_keys(path)), records)
 
-    def accept(self, key: str) -> bool:
-        """Tell whether a key is one of them, in a time that doesn't depend on how near it comes."""
-        digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
-        return any([hmac.compare_digest(digest, known) for known in self.digests])  # noqa: C419
+    async def grant(self, key: str) -> Grant | None:
+        """Return what a key opens, None if it is no key of ours."""
+        # How long a look-up takes tells nothing: nobody can choose what a digest begins with.
+        found = digest(key)
+        if everything := self._everything.get(found):
+            return everything
+        await self._refresh()
+        record = self._live.get(found)
+        now = self._clock()
+        if record is None or record.state(now) != "live":
+            return None
+        self._noted[record.id] = int(now)
+        return Grant(record.id, record.scope, frozenset(record.domains))
+
+    async def note_use(self) -> None:
+        """Write down which keys were used lately. Raises StoreUnavailable."""
+        if self._records and self._noted:
+            used, self._noted = self._noted, {}
+            await self._records.used(used)
+
+    async def _refresh(self) -> None:
+        if self._records is None:
+            return
+        async with self._looking:
+            if abs(self._clock() - self._looked_at) < FRESH_FOR:
+                return
+            with contextlib.suppress(StoreUnavailable):
+                records = await self._records.all()
+                self._live = {one.digest: one for one in records if one.revoked_at is None}
+            self._looked_at = self._clock()
 
 
-def read_keys(path: Path) -> list[str]:
-    """Return the keys of a file, making it with a fresh one if it is missing.
-
-    Raises KeyFileError if it can't be read or made, holds no key, or can be read by others.
-    """
-    try:
-        _make(path)
-        with path.open(encoding="ascii") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(MOST_CHARACTERS)
-    except OSError as error:
-        raise KeyFileError(f"cannot use the API key file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise KeyFileError(f"the API key file {path} is not a text of one key a line") from error
-    if mode & 0o077:
-        raise KeyFileError(f"others can read the API key file {path}: run 'chmod 600 {path}'")
-    keys = content.split()
-    if not keys:
-        raise KeyFileError(f"the API key file {path} holds no key: remove it to get a new one")
-    return keys
+def fresh(
+    name: str, scope: Scope, domains: Iterable[str], now: int, expires_at: int | None = None
+) -> tuple[str, KeyRecord]:
+    """Make a key: return it, to be shown once, and what is kept of it."""
+    key = secrets.token_urlsafe(32)
+    record = KeyRecord(
+        secrets.token_hex(4), name, digest(key), scope, tuple(domains), now, expires_at
+    )
+    return key, record
 
 
-def _make(path: Path) -> None:
-    """Make the file whole under another name, so that nobody reads it half-written."""
-    if path.exists():
-        return
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{secrets.token_urlsafe(32)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, not a rename: of two first starts at once, both end up with the first one's key.
-        path.hardlink_to(fresh)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
+def digest(key: str) -> bytes:
+    """Return what is kept of a key. Keys are random: a plain digest of one tells nothing."""
+    return sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -33,6 +33,7 @@ from rewriter.notices import Notice
 from rewriter.rewriter import Rewriter
 from rewriter.tokens import Context, FrameTooLarge
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.operation import Operation, Parameter
 
 PATH: Final = "/v1/rewrite"
 MOST_BYTES: Final = 25 << 20  # a message; many mail servers take no larger one
@@ -46,6 +47,11 @@ NOTICES: Final = "Rewriter-Notices"
 
 TAGS: Final = "tags"
 WHERE: Final = ("tracking_url", "tracking_domain")
+PARAMETERS: Final = (
+    Parameter("tracking_url", "where links lead, such as https://click.example.com"),
+    Parameter(TAGS, "a tag of the message", repeated=True),
+    Parameter("explain", "`yes` tells what became of each link", {"enum": ["yes", "no"]}),
+)
 NO_FILE: Final = Path(os.devnull)  # settings come from the request, not from the office's folder
 
 
@@ -97,6 +103,22 @@ class Rewriting:
         self._rewriters = Rewriters(keyring)
         self._working = asyncio.Semaphore(AT_ONCE)
         self._held = 0
+
+    def operations(self) -> list[Operation]:
+        """Return what the API does with it."""
+        return [
+            Operation(
+                "POST",
+                PATH,
+                self.answer,
+                "rewrite",
+                "Rewrite a message or a page, so that its links are tracked",
+                parameters=PARAMETERS,
+                body={MESSAGE: bytes, PAGE: bytes},
+                answers={200: bytes},
+                most=MOST_BYTES,
+            )
+        ]
 
     async def answer(self, request: Request) -> Answer:
         """Answer with the body, tracked.

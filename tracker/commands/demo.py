@@ -26,7 +26,7 @@ from rich.text import Text
 from rewriter.keyring import Keyring
 from rewriter.tokens import open_link
 from tracker import folder, logs, roles
-from tracker.api.keys import read_keys
+from tracker.api.keyfile import read_keys
 from tracker.client import Client
 from tracker.commands.options import Config, configured
 from tracker.commands.shown import line, printable

@@ -10,7 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tracker.api.keys import read_keys
+from tracker.api.keyfile import read_keys
 from tracker.client import Client, Event
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import line

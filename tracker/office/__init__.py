@@ -13,7 +13,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     `data` is the folder of its own files, `spool` where the edge workers write, `listen_fds` the
     listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`).
-    `sinks` names where events go: `store`, `stdout`, or `file:` and a path.
+    `sinks` names where events go: `store`, `stdout`, or `file:` and a path. `api_rate` is in
+    requests a second and key.
     """
 
     data: str
@@ -22,6 +23,7 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     store: str
     listen_fds: list[int]
     api_key: str
+    api_rate: float = 0
     geo_databases: list[str] = []
     sinks: tuple[str, ...] = ("store",)
     log_format: Literal["json", "text"] = "json"

@@ -22,7 +22,8 @@ from starlette.applications import Starlette
 from rewriter.keyring import KeyringError
 from tracker import ledger, logs
 from tracker.api.app import api
-from tracker.api.keys import ApiKeys, KeyFileError
+from tracker.api.keyfile import KeyFileError
+from tracker.api.keys import ApiKeys
 from tracker.enrich import PlaceError, RulesError
 from tracker.forward import Forwarder
 from tracker.ledger import Ledger, LedgerUnavailable
@@ -33,11 +34,13 @@ from tracker.office.events import Events
 from tracker.office.readiness import readiness
 from tracker.reader import SpoolReader
 from tracker.sinks.named import named
-from tracker.store.database import Store, StoreError
+from tracker.store.access import KeyRecords
+from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.sweep import Sweep
 
 DRAIN_WITHIN: Final = 20.0  # seconds; the supervisor allows 30 for everything
 ANSWER_WITHIN: Final = 5  # seconds for requests that are being answered
+NOTE_USE_EVERY: Final = 60.0  # seconds between notes of which API keys are in use
 REFRESH_EVERY: Final = 5.0  # seconds between looks at whether a City database was replaced
 
 # What can be put right by a person: said in a sentence, with this exit status.
@@ -67,6 +70,7 @@ class Office:
     forwarders: Sequence[Forwarder]
     sweep: Sweep
     events: Events
+    keys: ApiKeys
     app: Starlette
 
 
@@ -106,11 +110,12 @@ async def work(settings: OfficeSettings) -> None:
         tasks.create_task(server.serve(listeners))
         tasks.create_task(office.sweep.run(ended))
         refreshing = tasks.create_task(_refresh(office.events))
+        noting = tasks.create_task(_note_use(office.keys))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
-        for task in (*late, refreshing):
+        for task in (*late, refreshing, noting):
             task.cancel()
         ended.set()
         server.should_exit = True
@@ -121,9 +126,9 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
     """Open what the office works with. Raises Mistake and what STATUSES names."""
     async with contextlib.AsyncExitStack() as closing:
         events = Events.open(Path(settings.keyring), list(map(Path, settings.geo_databases)))
-        keys = ApiKeys.load(Path(settings.api_key))
         store = await Store.open(settings.store)
         closing.push_async_callback(store.close)
+        keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store))
         book = Ledger.open(Path(settings.data) / ledger.FILE)
         closing.callback(book.close)
         spool = _spool(Path(settings.spool))
@@ -134,8 +139,10 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         sweep = Sweep(spool, book, forwarders)
         ready = readiness(sweep, forwarders, store, events.places)
         figures = exposition(lambda: sweep.survey, forwarders)
-        app = api(store, keys, ready, figures, keyring=Path(settings.keyring))
-        yield Office(forwarders, sweep, events, app)
+        app = api(
+            store, keys, ready, figures, keyring=Path(settings.keyring), rate=settings.api_rate
+        )
+        yield Office(forwarders, sweep, events, keys, app)
 
 
 def _spool(folder: Path) -> SpoolReader:
@@ -152,6 +159,13 @@ async def _refresh(events: Events) -> None:
     while True:
         await asyncio.sleep(REFRESH_EVERY)
         await asyncio.to_thread(events.refresh)
+
+
+async def _note_use(keys: ApiKeys) -> None:
+    while True:
+        await asyncio.sleep(NOTE_USE_EVERY)
+        with contextlib.suppress(StoreUnavailable):
+            await keys.note_use()
 
 
 def _told_to_stop() -> asyncio.Event:

@@ -347,12 +347,6 @@ async def test_a_message_may_have_25_mib_however_it_is_sent(
     assert len(answer.content) == size if status == 200 else list(answer.json()) == ["message"]
 
 
-async def test_other_paths_keep_their_bounds(client: httpx.AsyncClient) -> None:
-    for path in ("/v1/rewrite/", "/v1/events/feed"):
-        assert (await client.post(path, content=pieces(1))).status_code == 411
-        assert (await client.post(path, content=b"x" * (MEBIBYTE + 1))).status_code == 413
-
-
 async def test_too_many_messages_at_once_are_put_off_and_those_taken_are_finished(
     client: httpx.AsyncClient,
 ) -> None:
