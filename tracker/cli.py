@@ -5,35 +5,53 @@ from sysexits.h, never as a traceback.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from rewriter.keyring import KeyringError
 from tracker.api.keyfile import KeyFileError
-from tracker.commands import config, dead, demo, events, keys, serve, token
 from tracker.mistake import Exit, Mistake
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Record opens, clicks and unsubscribes of the mail that you send.",
-)
-for command in (serve.serve, serve.edge, serve.office, events.events, demo.demo):
-    app.command()(command)
-app.add_typer(keys.app, name="keys")
-app.add_typer(dead.app, name="dead")
-app.add_typer(token.app, name="token")
-app.add_typer(config.app, name="config")
+# The commands in the order of the help, each with its module in `tracker.commands`. What stands
+# there under `app` is a group of commands, else the function of the command's name.
+COMMANDS: Final = {
+    "serve": "serve",
+    "edge": "serve",
+    "office": "serve",
+    "events": "events",
+    "keys": "keys",
+    "apikeys": "apikeys",
+    "token": "token",
+    "dead": "dead",
+    "audit": "audit",
+    "config": "config",
+    "demo": "demo",
+}
+
+
+def application(names: Iterable[str]) -> typer.Typer:
+    """Return the command line with these commands: nobody waits for what they didn't ask for."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(help="Record opens, clicks and unsubscribes of the mail that you send.")(_nothing)
+    for name in names:
+        module = import_module(f"tracker.commands.{COMMANDS[name]}")
+        if group := getattr(module, "app", None):
+            app.add_typer(group, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, else the given one; leave with its exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    app = application(given[:1] if given and given[0] in COMMANDS else COMMANDS)
     try:
-        status = app(arguments, prog_name="tracker", standalone_mode=False)
+        status = app(given, prog_name="tracker", standalone_mode=False)
     except TyperException as error:
         # Its message is empty where the help was printed in its stead.
         _leave(error.format_message(), Exit.USAGE)
@@ -53,3 +71,7 @@ def _leave(sentence: str, status: Exit) -> NoReturn:
     if sentence:
         sys.stderr.write(f"tracker: {' '.join(sentence.split())}\n")
     sys.exit(status)
+
+
+def _nothing() -> None:
+    """Be there: of one command alone Typer would else make the whole program."""

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tracker.api import events, feed
+from tracker.api import audit, events, feed
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.keys import ApiKeys
@@ -31,6 +31,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text ex
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *events.OPERATIONS,
     *feed.OPERATIONS,
+    *audit.OPERATIONS,
 )
 
 

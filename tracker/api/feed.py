@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 
-from tracker.api.answer import Answer, Refused, answered
+from tracker.api.answer import Answer, answered
+from tracker.api.number import number
 from tracker.api.operation import Operation, Parameter
 from tracker.store.database import Store
 
@@ -32,22 +33,13 @@ async def feed(request: Request) -> Answer:
     `after=now` gives none, and where the feed stands.
     """
     store: Store = request.app.state.store
-    limit = _number(request, "limit", DEFAULT_LIMIT, 1, MOST)
+    limit = number(request, "limit", DEFAULT_LIMIT, 1, MOST)
     if request.query_params.get("after") == NOW:
         return answered(Feed([], await store.last()))
-    after = _number(request, "after", 0, 0, HIGHEST)
+    after = number(request, "after", 0, 0, HIGHEST)
     found = await store.feed(after, limit)
     items = [msgspec.Raw(event.document) for event in found]
     return answered(Feed(items, found[-1].sequence if found else after))
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise Refused(f"`{name}` is a number from {least} to {most}")
-    return int(text)
 
 
 OPERATIONS: Final = (
