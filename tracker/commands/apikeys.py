@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from rewriter.keyring import BadDomain, canonical_domain
 from tracker.api.keys import fresh
@@ -70,7 +70,7 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
     elif not rows:
         typer.echo("No key was made yet; the one in api.key opens everything.")
     else:
-        table = Table(*rows[0])
+        table = Table(*(Column(name, overflow="fold") for name in rows[0]), box=None)
         for row in rows:
             table.add_row(*(printable(cell) for cell in row.values()))
         Console().print(table)
@@ -140,4 +140,4 @@ def _named(domains: tuple[str, ...]) -> str:
 
 
 def _date(at: int | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
+    return "" if at is None else datetime.fromtimestamp(at, UTC).date().isoformat()

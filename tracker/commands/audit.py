@@ -1,13 +1,12 @@
 """`tracker audit`: who changed what, by API or command."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
@@ -28,19 +27,16 @@ def audit(
             typer.echo(msgspec.json.encode(entry).decode())
     elif not entries:
         typer.echo("Nothing was changed yet.")
-    else:
-        table = Table("when", "who", "what", "of", "before", "after")
-        for entry in entries:
-            table.add_row(*map(printable, _row(entry)))
-        Console().print(table)
+    for entry in () if as_json else entries:
+        typer.echo("  ".join(printable(cell) for cell in _line(entry)))
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    at = datetime.fromtimestamp(entry.at / 1e6, UTC).isoformat(sep=" ", timespec="seconds")
-    before, after = (
-        "" if value == b"null" else bytes(value).decode() for value in (entry.before, entry.after)
-    )
-    return at, entry.who, entry.action, entry.subject, before, after
+def _line(entry: Entry) -> Iterator[str]:
+    yield f"{datetime.fromtimestamp(entry.at / 1e6).astimezone():%Y-%m-%d %H:%M:%S}"
+    yield from (entry.who, entry.action, entry.subject)
+    for name in ("before", "after"):
+        if (value := bytes(getattr(entry, name)).decode()) != "null":
+            yield f"{name}: {value}"
 
 
 async def _newest(settings: Settings, limit: int) -> list[Entry]:
