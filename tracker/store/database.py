@@ -6,6 +6,7 @@ to whoever follows it, in the order of insertion.
 """
 
 import asyncio
+import logging
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -14,26 +15,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Connection, Executable, insert, select, text, update
-from sqlalchemy import event as hook
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Executable, select, update
+from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tracker.store import query, schema
+from tracker.store import migrations, query, schema, sqlite
 from tracker.store.document import packed, unpacked
 from tracker.store.row import Row
 
 PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
-READERS = 4
+logger = logging.getLogger(__name__)
 
-# FULL: in WAL mode NORMAL keeps the database whole but may lose the last commits when the power
-# goes (sqlite.org/pragma.html#pragma_synchronous), and those the forwarder has forgotten by then.
-WRITING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
-READING = ("PRAGMA query_only=ON",)
+FIRST = "0001"  # the revision of files that are older than telling it
 
 
 class StoreError(Exception):
@@ -72,21 +67,18 @@ class Store:
         """Open the store at a path, creating it readable by its owner alone.
 
         `patience` is how many seconds a call waits while another process writes.
-        Raises StoreError if the file can't be read or written, is no store, or is one of another
-        version.
+        Raises StoreError if the file can't be read or written, is no store, is newer than this
+        program, or older and can't be brought up to date.
         """
         path = Path(path)
         try:
             await asyncio.to_thread(path.touch, 0o600)
         except OSError as error:
             raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
-        store = cls(_engine(path, WRITING, 1, patience), _engine(path, READING, READERS, patience))
-        # SQLite's own BEGIN takes the write lock at the first write, when it may be too late to
-        # wait for it (SQLITE_BUSY_SNAPSHOT).
-        hook.listen(store._writer.sync_engine, "begin", _begin_immediate)
+        store = cls(*sqlite.engines(path, patience))
         try:
             async with store._writer.begin() as connection:
-                await _prepare(connection, path)
+                await connection.run_sync(_prepare, path)
         except DBAPIError as error:
             await store.close()
             raise StoreError(f"cannot open the store {path}: {error.orig}") from error
@@ -164,13 +156,13 @@ class Store:
                 yield connection
 
 
-_event = sqlite.insert(schema.event)
+_event = dialect.insert(schema.event)
 INSERT_EVENT = _event.on_conflict_do_update(
     index_elements=schema.event.primary_key.columns,
     set_={name: _event.excluded[name] for name in ("document", "revision", "sequence")},
     where=_event.excluded.revision > schema.event.c.revision,
 )
-INSERT_TAG = sqlite.insert(schema.tag).on_conflict_do_nothing()
+INSERT_TAG = dialect.insert(schema.tag).on_conflict_do_nothing()
 
 
 def _event_values(rows: Iterable[Row], first: int) -> Iterator[dict[str, Any]]:
@@ -192,58 +184,32 @@ async def _advance(connection: AsyncConnection, count: int) -> int:
     return await _number(connection, advanced.returning(schema.ingested.c.last))
 
 
-async def _prepare(connection: AsyncConnection, path: Path) -> None:
-    """Create the tables in an empty file; refuse any other that isn't of our version."""
-    application = await _number(connection, text("PRAGMA application_id"))
-    version = await _number(connection, text("PRAGMA user_version"))
-    if application == schema.APPLICATION and version == schema.VERSION:
-        return
-    if application == schema.APPLICATION:
-        raise StoreError(
-            f"the store {path} has version {version},"
-            f" but this program reads and writes version {schema.VERSION}"
-        )
-    if (
-        application
-        or version
-        or await _number(connection, text("SELECT count(*) FROM sqlite_schema"))
-    ):
+def _prepare(connection: Connection, path: Path) -> None:
+    """Bring the tables up to date; refuse a file that is no store, or a newer one."""
+    ours = sqlite.ours(connection)
+    if ours is False:
         raise StoreError(f"{path} is a database of another program, not a store of events")
-    await connection.run_sync(schema.metadata.create_all)
-    await connection.execute(insert(schema.ingested).values(only=1, last=0))
-    await connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION}")
-    await connection.exec_driver_sql(f"PRAGMA user_version={schema.VERSION}")
+    newest, found = migrations.known()[-1], migrations.reached(connection)
+    if found == newest:
+        return
+    if found is not None and found not in migrations.known():
+        raise StoreError(
+            f"the store {path} was written by a newer version of this program: it has revision"
+            f" {found}, and this version reads and writes {newest}"
+        )
+    try:
+        migrations.upgrade(connection, taken_for=FIRST if ours and found is None else "")
+    except DBAPIError as error:
+        raise StoreError(
+            f"cannot bring the store {path} to revision {newest}: {error.orig}; it stays as it was"
+        ) from error
+    sqlite.claim(connection)
+    if ours:
+        logger.info("store_migrated", extra={"from": found or FIRST, "to": newest})
 
 
 async def _number(connection: AsyncConnection, statement: Executable) -> int:
     return int((await connection.execute(statement)).scalar_one())
-
-
-def _engine(path: Path, pragmas: Iterable[str], size: int, patience: float) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": patience},
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=size,
-        pool_timeout=patience,
-        max_overflow=0,
-    )
-
-    def connected(connection: DBAPIConnection, _record: object) -> None:
-        # No implicit transactions: the writer says BEGIN itself, a reader needs none.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-    hook.listen(engine.sync_engine, "connect", connected)
-    engine.dialect.statement_compiler = query.Compiler
-    return engine
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

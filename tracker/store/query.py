@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     Column,
     ColumnElement,
-    FromClause,
     Select,
     Subquery,
     Table,
@@ -28,7 +27,6 @@ from sqlalchemy import (
     union,
     union_all,
 )
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from tracker.store.row import LATEST, exact, message_id, words
 from tracker.store.schema import event, tag
@@ -159,18 +157,6 @@ WAYS: Final[Mapping[str, Way]] = MappingProxyType(
         "event": Way(event, "event_by_kind"),
     }
 )
-
-
-class Compiler(SQLiteCompiler):
-    """SQLite's statements with INDEXED BY, which SQLAlchemy has no word for.
-
-    Without figures about the data, SQLite's planner takes a domain for as rare as a recipient, and
-    would read all of its events to find the few.
-    """
-
-    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:  # noqa: ARG002
-        """Put a table's hint behind its name."""
-        return text
 
 
 @dataclass(frozen=True, slots=True)

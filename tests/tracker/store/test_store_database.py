@@ -14,7 +14,6 @@ from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.query import Match, Walk
 from tracker.store.row import row
-from tracker.store.schema import APPLICATION, VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -101,22 +100,11 @@ def _of_another_program(path: Path) -> None:
     connection.close()
 
 
-def _of_a_later_version(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA application_id={APPLICATION}")
-    connection.execute(f"PRAGMA user_version={VERSION + 1}")
-    connection.close()
-
-
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (_garbage, "cannot open the store {path}: file is not a database"),
         (_of_another_program, "{path} is a database of another program, not a store of events"),
-        (
-            _of_a_later_version,
-            "the store {path} has version 2, but this program reads and writes version 1",
-        ),
         (Path.mkdir, "cannot open the store {path}: unable to open database file"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.sqlite import aiosqlite
 
 from tests.tracker.store.documents import DOMAIN, START, document
-from tracker.store import query
+from tracker.store import query, sqlite
 from tracker.store.database import Store
 from tracker.store.query import (
     AllOf,
@@ -76,7 +76,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(database: Path, walk: Walk, how: str = "") -> list[tuple[Any, ...]]:
     """Run the statement of a walk, or explain it, over the real file."""
     dialect = aiosqlite.dialect(paramstyle="named")
-    dialect.statement_compiler = query.Compiler
+    dialect.statement_compiler = sqlite.Compiler
     compiled = page(walk).compile(dialect=dialect)
     connection = sqlite3.connect(database)
     try:

@@ -1,0 +1,96 @@
+"""SQLite's own: everything about the store that another database would say otherwise.
+
+In: a path. Out: two engines, one for the connection that writes and one for those that read; and
+what kind of file it is.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, FromClause, text
+from sqlalchemy import event as hook
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+READERS: Final = 4
+APPLICATION: Final = 0x54726B45  # "TrkE": tells our files from other SQLite databases
+UNTOLD: Final = 1  # `user_version` of the files whose revision isn't told by `alembic_version`
+TOLD: Final = 2
+
+# FULL: in WAL mode NORMAL keeps the database whole but may lose the last commits when the power
+# goes (sqlite.org/pragma.html#pragma_synchronous), and those the forwarder has forgotten by then.
+WRITING: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+READING: Final = ("PRAGMA query_only=ON",)
+
+
+class Compiler(SQLiteCompiler):
+    """SQLite's statements with INDEXED BY, which SQLAlchemy has no word for.
+
+    Without figures about the data, SQLite's planner takes a domain for as rare as a recipient, and
+    would read all of its events to find the few.
+    """
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:  # noqa: ARG002
+        """Put a table's hint behind its name."""
+        return text
+
+
+def engines(path: Path, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the engine that writes and the one that reads.
+
+    `patience` is how many seconds a statement waits for another process's transaction.
+    """
+    writer = _engine(path, WRITING, 1, patience)
+    # SQLite's own BEGIN takes the write lock at the first write, when it may be too late to
+    # wait for it (SQLITE_BUSY_SNAPSHOT).
+    hook.listen(writer.sync_engine, "begin", _begin_immediate)
+    return writer, _engine(path, READING, READERS, patience)
+
+
+def ours(connection: Connection) -> bool | None:
+    """Tell whether the file is a store; None if it is empty and can become one."""
+    application = _number(connection, "PRAGMA application_id")
+    if application:
+        return application == APPLICATION
+    empty = not _number(connection, "SELECT count(*) FROM sqlite_schema")
+    return None if empty and not _number(connection, "PRAGMA user_version") else False
+
+
+def claim(connection: Connection) -> None:
+    """Mark the file as a store whose revision is told."""
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
+    connection.exec_driver_sql(f"PRAGMA user_version={TOLD}")
+
+
+def _number(connection: Connection, statement: str) -> int:
+    return int(connection.execute(text(statement)).scalar_one())
+
+
+def _engine(path: Path, pragmas: Iterable[str], size: int, patience: float) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": patience},
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        pool_timeout=patience,
+        max_overflow=0,
+    )
+
+    def connected(connection: DBAPIConnection, _record: object) -> None:
+        # No implicit transactions: the writer says BEGIN itself, a reader needs none.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    hook.listen(engine.sync_engine, "connect", connected)
+    engine.dialect.statement_compiler = Compiler
+    return engine
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
