@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tracker.api import audit, events, feed
+from tracker.api import audit, events, feed, openapi
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.keys import ApiKeys
@@ -64,7 +64,16 @@ def api(
         return Answer(metrics(), media_type=METRICS_TYPE)
 
     operations = [*OPERATIONS, *(Rewriting(keyring).operations() if keyring else ())]
-    unguarded = {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
+    async def described(_request: Request) -> Answer:
+        """Answer with the API's description."""
+        return answered(openapi.document(operations))
+
+    unguarded = {
+        "/healthz": healthz,
+        "/readyz": readyz,
+        "/metrics": figures,
+        openapi.PATH: described,
+    }
     app = Starlette(
         routes=[
             *(Route(path, endpoint) for path, endpoint in unguarded.items()),

@@ -32,25 +32,26 @@ audit_table = Table(
 )
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True):
     """One change: `who` is a key's id or an account of the machine, `at` is in microseconds.
 
-    `before` and `after` are what was changed, as JSON; null where there was or is nothing.
+    `before` and `after` are what was changed, as JSON; null where there was or is nothing. The log
+    numbers its entries; one that isn't in it yet has the number 0.
     """
 
+    number: int
     at: int
     who: str
     action: str  # such as "domain.add" or "suppression.remove"
     subject: str  # what was changed, such as a domain's name
-    before: msgspec.Raw = msgspec.Raw(b"null")
-    after: msgspec.Raw = msgspec.Raw(b"null")
-    number: int = 0
+    before: msgspec.Raw
+    after: msgspec.Raw
 
 
 def entry(who: str, action: str, subject: str, *, before: Any = None, after: Any = None) -> Entry:
     """Write down a change of now; `before` and `after` are what msgspec can write as JSON."""
     was, is_ = (msgspec.Raw(msgspec.json.encode(value)) for value in (before, after))
-    return Entry(time.time_ns() // 1000, who, action, subject, was, is_)
+    return Entry(0, time.time_ns() // 1000, who, action, subject, was, is_)
 
 
 async def record(connection: AsyncConnection, change: Entry) -> None:
@@ -82,11 +83,11 @@ class Audit:
 
 def _entry(row: Any) -> Entry:
     return Entry(
+        row.number,
         row.at,
         row.who,
         row.action,
         row.subject,
         msgspec.Raw(row.before.encode()),
         msgspec.Raw(row.after.encode()),
-        row.number,
     )
