@@ -49,6 +49,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         listen_fds=[listener.fileno()],
         api_key=str(settings.data / API_KEY),
         api_rate=settings.api.rate,
+        api_public_url=settings.api.public_url,
         geo_databases=[str(path) for path in settings.geo.databases],
         sinks=settings.sinks,
         log_format=logs.form(settings.log.format),

@@ -6,6 +6,7 @@ are read from is `tracker.source`.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ def _address(value: object) -> Address:
     return value if isinstance(value, Address) else Address.parse(str(value))
 
 
+def _web_address(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError("should be a URL such as https://api.example.com")
+    return value.rstrip("/")
+
+
 def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
     if not value:
         raise ValueError("should name at least one address")
@@ -43,6 +50,7 @@ def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
 
 
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Domain = Annotated[str, AfterValidator(canonical_domain)]
 
 
@@ -95,6 +103,11 @@ class Api(Section):
     listen: Listen = Field(
         default=Address("127.0.0.1", 8026),
         description="Where the API, health and metrics answer.",
+    )
+    public_url: WebAddress = Field(
+        default="",
+        description="What links to the API begin with, such as https://api.example.com, where a"
+        " proxy stands before it. Empty: what a request was sent to.",
     )
     rate: float = Field(
         default=0,

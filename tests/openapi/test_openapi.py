@@ -1,4 +1,4 @@
-"""What the API says of itself. Whether it does what it says is tried by `python -m tests.openapi`."""
+"""What the API says of itself; whether it keeps to it is tried by `python -m tests.openapi`."""
 
 from pathlib import Path
 

@@ -43,11 +43,13 @@ def api(
     *,
     keyring: Path | None = None,
     rate: float = 0,
+    public_url: str = "",
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
     Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
-    second; 0 lets it make any number. Raises KeyringError.
+    second; 0 lets it make any number. Links to the API begin with `public_url`, without a slash at its
+    end, else with where a request came to. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -64,6 +66,7 @@ def api(
         return Answer(metrics(), media_type=METRICS_TYPE)
 
     operations = [*OPERATIONS, *(Rewriting(keyring).operations() if keyring else ())]
+
     async def described(_request: Request) -> Answer:
         """Answer with the API's description."""
         return answered(openapi.document(operations))
@@ -92,6 +95,7 @@ def api(
     )
     app.router.redirect_slashes = False
     app.state.store = store
+    app.state.public_url = public_url
     return app
 
 

@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, answered
+from tracker.api.links import origin
 from tracker.api.listing import requested
 from tracker.api.operation import Operation, Parameter
 from tracker.api.paging import Cursor, opened, sealed
@@ -64,9 +65,9 @@ def _link(request: Request, cursor: Cursor) -> str:
 
     Mailgun's Ruby client follows a link by its path alone, the Python one's `stream` by its query.
     """
-    url, page = request.url, sealed(cursor)
+    page = sealed(cursor)
     domain = quote(request.path_params["domain"], safe="")
-    return f"{url.scheme}://{url.netloc}/v3/{domain}/events/{page}?{PAGE}={page}"
+    return f"{origin(request)}/v3/{domain}/events/{page}?{PAGE}={page}"
 
 
 TIME: Final = "a time as in RFC 2822, or in seconds since 1970"

@@ -24,6 +24,7 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     listen_fds: list[int]
     api_key: str
     api_rate: float = 0
+    api_public_url: str = ""
     geo_databases: list[str] = []
     sinks: tuple[str, ...] = ("store",)
     log_format: Literal["json", "text"] = "json"

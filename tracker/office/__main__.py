@@ -140,7 +140,13 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         ready = readiness(sweep, forwarders, store, events.places)
         figures = exposition(lambda: sweep.survey, forwarders)
         app = api(
-            store, keys, ready, figures, keyring=Path(settings.keyring), rate=settings.api_rate
+            store,
+            keys,
+            ready,
+            figures,
+            keyring=Path(settings.keyring),
+            rate=settings.api_rate,
+            public_url=settings.api_public_url,
         )
         yield Office(forwarders, sweep, events, keys, app)
 

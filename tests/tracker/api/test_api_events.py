@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous.encoding import base64_encode
 
+from tests.tracker.api.conftest import KEY
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.api.answer import Refused
+from tracker.api.app import api
+from tracker.api.keys import ApiKeys
 from tracker.api.listing import Listing
 from tracker.api.paging import Cursor, opened, sealed
+from tracker.health import Health
 from tracker.store.database import Store
 from tracker.store.row import LATEST, row
 
@@ -52,6 +56,20 @@ async def test_the_latest_events_come_first_unless_asked_otherwise(
     await fill(store, 2, 3, 1)
     assert numbers(await client.get(EVENTS)) == [3, 2, 1]
     assert numbers(await client.get(EVENTS, params={"ascending": "yes"})) == [1, 2, 3]
+
+
+async def test_links_begin_with_where_the_api_is_reached(store: Store) -> None:
+    async def well() -> Health:
+        return Health("ok", {})
+
+    behind = api(store, ApiKeys.of(KEY), well, bytes, public_url="https://api.example.com/mail")
+    transport = httpx.ASGITransport(behind)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://10.0.0.7:8026", auth=("api", KEY)
+    ) as client:
+        paging = (await client.get(EVENTS)).json()["paging"]
+    for link in paging.values():
+        assert link.startswith(f"https://api.example.com/mail{EVENTS}/")
 
 
 async def test_both_ends_of_a_range_are_in_it(store: Store, client: httpx.AsyncClient) -> None:
