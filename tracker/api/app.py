@@ -48,8 +48,8 @@ def api(
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
     Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
-    second; 0 lets it make any number. Links to the API begin with `public_url`, without a slash at its
-    end, else with where a request came to. Raises KeyringError.
+    second; 0 lets it make any number. Links to the API begin with `public_url`, which
+    ends without a slash, else with where a request came to. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
