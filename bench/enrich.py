@@ -2,7 +2,7 @@
 
 A mix as in real mail: opens through Gmail's proxy and Apple's, readers with a few thousand
 different agents, clicks, gateways. An agent is read once and then known; the rest is done for each
-hit: its token opened, a City database and the networks asked, a burst looked for, the JSON written.
+hit: its token opened, a City database and the networks asked, the JSON written.
 """
 
 import argparse
@@ -85,9 +85,7 @@ def main() -> None:
 
     def whole(hit: Hit) -> None:
         link_frame, context_frame, _ = hit.token.encode().split(b".")
-        event = enrich(
-            hit, tokens.open_context(context_frame), open_link(link_frame), known, hits[:3]
-        )
+        event = enrich(hit, tokens.open_context(context_frame), open_link(link_frame), known)
         encode(event)
 
     print(f"{len(hits)} hits of {len(agents)} agents, Python {platform.python_version()}")

@@ -25,7 +25,7 @@ _decode = msgspec.msgpack.Decoder(Hit).decode
 class Letter:
     """One dead letter. `id` is the id of its event; `died_at` is in Unix seconds.
 
-    `again` says that it waits for being replayed.
+    `again` says that it waits for being replayed, `company` what other clicks told of it.
     """
 
     sink: str
@@ -34,11 +34,12 @@ class Letter:
     died_at: int
     hit: Hit
     again: bool = False
+    company: int = 0
 
 
-def letter(sink: str, hit: Hit, reason: str, died_at: float) -> Letter:
+def letter(sink: str, hit: Hit, reason: str, died_at: float, company: int = 0) -> Letter:
     """Write a dead letter."""
-    return Letter(sink, base64_encode(hit.id).decode(), reason, int(died_at), hit)
+    return Letter(sink, base64_encode(hit.id).decode(), reason, int(died_at), hit, company=company)
 
 
 class DeadLetters:
@@ -51,7 +52,7 @@ class DeadLetters:
         """Yield every dead letter, by sink and id. Raises LedgerUnavailable."""
         last = ("", "")
         while rows := self._ledger.rows(
-            "select sink, id, reason, died_at, hit, again from dead"
+            "select sink, id, reason, died_at, hit, again, company from dead"
             " where (sink, id) > (?, ?) order by sink, id limit ?",
             (*last, PAGE),
         ):
@@ -84,7 +85,8 @@ class DeadLetters:
 def to_replay(ledger: Ledger, sink: str, limit: int) -> list[Letter]:
     """Return letters that wait for being replayed."""
     found = ledger.rows(
-        "select sink, id, reason, died_at, hit, again from dead where again and sink = ? limit ?",
+        "select sink, id, reason, died_at, hit, again, company from dead"
+        " where again and sink = ? limit ?",
         (sink, limit),
     )
     return list(map(_letter, found))
@@ -93,9 +95,13 @@ def to_replay(ledger: Ledger, sink: str, limit: int) -> list[Letter]:
 def put(connection: sqlite3.Connection, letters: Sequence[Letter]) -> None:
     """Keep letters, within a transaction; one that is there gets the new reason and rests."""
     connection.executemany(
-        "insert into dead (sink, id, reason, died_at, hit) values (?, ?, ?, ?, ?)"
-        " on conflict (sink, id) do update set reason = excluded.reason, again = 0",
-        ((one.sink, one.id, one.reason, one.died_at, hits.encode(one.hit)) for one in letters),
+        "insert into dead (sink, id, reason, died_at, hit, company) values (?, ?, ?, ?, ?, ?)"
+        " on conflict (sink, id) do update set reason = excluded.reason, again = 0,"
+        " company = max(company, excluded.company)",
+        (
+            (one.sink, one.id, one.reason, one.died_at, hits.encode(one.hit), one.company)
+            for one in letters
+        ),
     )
 
 
@@ -107,5 +113,5 @@ def remove(connection: sqlite3.Connection, letters: Sequence[Letter]) -> None:
 
 
 def _letter(row: tuple[Any, ...]) -> Letter:
-    sink, id_, reason, died_at, hit, again = row
-    return Letter(sink, id_, reason, died_at, _decode(hit), bool(again))
+    sink, id_, reason, died_at, hit, again, company = row
+    return Letter(sink, id_, reason, died_at, _decode(hit), bool(again), company)

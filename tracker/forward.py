@@ -4,7 +4,8 @@ In: the spool, what makes an event of a hit, a sink. Out: nothing but what the s
 
 Promise: a position moves on only once every hit before it is acknowledged by the sink or a dead
 letter on disk. After a crash at any moment hits are offered again rather than skipped. A sink that
-is down, slow or hanging delays itself alone.
+is down, slow or hanging delays itself alone. An event that later hits show in another light is
+delivered once more, as a revision, before the position moves past those hits.
 """
 
 import asyncio
@@ -22,10 +23,12 @@ import msgspec
 from tracker import dead
 from tracker.contexts import Unreadable
 from tracker.dead import Letter, letter
+from tracker.enrich.company import BURST_WITHIN, Company
 from tracker.event import Event, Geolocation
 from tracker.hit import Hit
 from tracker.ledger import Ledger, LedgerUnavailable, advance
 from tracker.reader import START, Batch, Position, SpoolReader, Stream
+from tracker.recent import LATE, Change, Recent
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
 
 # Seconds after which a sink that failed is tried again, by failures in a row; the last repeats.
@@ -36,6 +39,11 @@ LOOK_AFTER: Final = (0.02, 0.05, 0.1, 0.2)
 DELIVER_WITHIN: Final = 30.0  # seconds until a sink that hangs is taken for one that is down
 BATCH_BYTES: Final = 256 * 1024  # some 500 hits
 REPLAYED_AT_ONCE: Final = 100
+# A stream that is this much ahead of one with a backlog, in the time of its hits, waits for it, so
+# that clicks which tell of each other come within what is remembered. Now and then it goes on all
+# the same: a clock that was set back must not hold anybody up.
+AHEAD: Final = 2 * BURST_WITHIN
+WAITS_FOR: Final = 16  # rounds
 
 # What a mistake of ours in pure code raises. A hit that runs into one would run into it for ever,
 # and the spool would fill up behind it.
@@ -79,18 +87,30 @@ class Progress:
         return max((now - at / 1e6 for at in self.waiting_since.values()), default=0.0)
 
 
+Judged = tuple[Hit, Company]
+
+
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """What became of some hits: pairs of a hit and its event, and letters for those without one."""
+    """What became of some hits: pairs of one and its event, and letters for those without one."""
 
-    pairs: list[tuple[Hit, Event]]
+    pairs: list[tuple[Judged, Event]]
     letters: list[Letter]
+
+
+@dataclass(slots=True)
+class Reached:
+    """How far a stream was read, in the time of its hits; `more` says that it wasn't to its end."""
+
+    at: int
+    more: bool
 
 
 class Forwarder:
     """Brings hits to one sink.
 
-    `event_of` gives a hit's event, or None if nobody wants one; it may raise Unreadable.
+    `event_of` gives the event of a hit and the company it was in, or None if nobody wants one; it
+    may raise Unreadable.
     """
 
     def __init__(
@@ -98,21 +118,26 @@ class Forwarder:
         sink: Sink,
         spool: SpoolReader,
         ledger: Ledger,
-        event_of: Callable[[Hit], Event | None],
+        event_of: Callable[[Hit, Company], Event | None],
         *,
         retry_after: Sequence[float] = RETRY_AFTER,
         deliver_within: float = DELIVER_WITHIN,
+        batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self.sink = sink
         self.progress = Progress()
         self.positions = ledger.positions(sink.name)
         # Streams read to their end, and the bytes torn there.
         self.finished = dict.fromkeys(ledger.finished()[0], 0)
+        self._recent = Recent(ledger, sink.name)
+        self._reached: dict[str, Reached] = {}
+        self._rounds = 0
         self._spool = spool
         self._ledger = ledger
         self._event_of = event_of
         self._retry_after = retry_after
         self._deliver_within = deliver_within
+        self._batch_bytes = batch_bytes
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Forward until told to stop; then go on until nothing is left or something fails."""
@@ -136,10 +161,34 @@ class Forwarder:
     async def _round(self) -> bool:
         """Forward one batch of every stream; tell whether there was anything to do."""
         moved = await self._replay()
-        for stream in await asyncio.to_thread(self._spool.streams):
-            if stream.name not in self.finished and stream.name not in self.progress.unreadable:
-                moved |= await self._forward(stream)
+        self._rounds += 1
+        present = await asyncio.to_thread(self._spool.streams)
+        streams = [stream for stream in present if self._to_be_read(stream.name)]
+        self._reached = {
+            stream.name: self._reached.get(stream.name, Reached(0, more=True)) for stream in streams
+        }
+        in_turn = self._in_turn(streams)
+        moved |= len(in_turn) < len(streams)
+        for stream in in_turn:
+            moved |= await self._forward(stream)
+        if not moved and (change := self._recent.change((), self._until())):
+            await asyncio.to_thread(self._forget, change)
         return moved
+
+    def _to_be_read(self, stream: str) -> bool:
+        return stream not in self.finished and stream not in self.progress.unreadable
+
+    def _in_turn(self, streams: Sequence[Stream]) -> list[Stream]:
+        """Return the streams that needn't wait for others."""
+        if self._rounds % WAITS_FOR == 0:
+            return [*streams]
+        behind = [reached.at for reached in self._reached.values() if reached.more]
+        latest = min(behind, default=0) + AHEAD
+        return [one for one in streams if not behind or self._reached[one.name].at <= latest]
+
+    def _until(self) -> int:
+        """Return the time before which no hit can come any more, as far as one can tell."""
+        return min((reached.at for reached in self._reached.values()), default=_now() - LATE)
 
     async def _forward(self, stream: Stream) -> bool:
         after = self.positions.get(stream.name, START)
@@ -147,50 +196,54 @@ class Forwarder:
         letters: list[Letter] = []
         if batch.hits:
             self.progress.waiting_since[stream.name] = batch.hits[0].at
-            letters = await self._offer(batch.hits)
+            self._reached[stream.name] = Reached(batch.hits[-1].at, more=True)
+            letters = await self._offer(self._recent.judged(batch.hits))
         else:
             # Only now: between two batches the sink is still behind.
             self.progress.waiting_since.pop(stream.name, None)
+            self._reached[stream.name] = Reached(_now() - LATE, more=False)
         if batch.position != after:
-            await asyncio.to_thread(self._advance, stream.name, batch.position, letters)
+            change = self._recent.change(batch.hits, self._until())
+            await asyncio.to_thread(self._advance, stream.name, batch.position, letters, change)
             self.positions[stream.name] = batch.position
         if batch.finished:
             self.finished[stream.name] = batch.torn
+            self._reached.pop(stream.name, None)
         return batch.position != after
 
     async def _read(self, stream: Stream, after: Position) -> Batch:
         try:
-            return await asyncio.to_thread(stream.read, after, BATCH_BYTES)
+            return await asyncio.to_thread(stream.read, after, self._batch_bytes)
         except msgspec.DecodeError:
             # A newer version wrote it. It keeps until that version reads it; others go on.
             self.progress.unreadable.add(stream.name)
             logger.error("stream_unreadable", extra={"sink": self.sink.name, "stream": stream.name})
             return Batch((), after)
 
-    async def _offer(self, hits: Sequence[Hit]) -> list[Letter]:
+    async def _offer(self, judged: Sequence[Judged]) -> list[Letter]:
         """Bring hits to the sink; return letters for those that die. Raises SinkUnavailable."""
-        enriched = await asyncio.to_thread(self._events, hits)
+        enriched = await asyncio.to_thread(self._events, judged)
         return enriched.letters + await self._deliver(enriched.pairs)
 
-    def _events(self, hits: Sequence[Hit]) -> Enriched:
+    def _events(self, judged: Sequence[Judged]) -> Enriched:
         enriched = Enriched([], [])
         mistakes: dict[str, str] = {}
-        for hit in hits:
+        for one in judged:
             try:
-                event = self._event_of(hit)
+                event = self._event_of(*one)
             except Unreadable as error:
-                enriched.letters.append(self._letter(hit, str(error)))
+                enriched.letters.append(self._letter(one, str(error)))
             except OUR_MISTAKES as error:
                 mistakes[_where(error)] = type(error).__name__
-                enriched.letters.append(self._letter(hit, f"a mistake in this program: {error!r}"))
+                enriched.letters.append(self._letter(one, f"a mistake in this program: {error!r}"))
             else:
                 if event is not None:
-                    enriched.pairs.append((hit, event))
+                    enriched.pairs.append((one, event))
         for where, what in mistakes.items():
             logger.error("mistake", extra={"where": where, "error": what})
         return enriched
 
-    async def _deliver(self, pairs: Sequence[tuple[Hit, Event]]) -> list[Letter]:
+    async def _deliver(self, pairs: Sequence[tuple[Judged, Event]]) -> list[Letter]:
         """Deliver events; return letters for those that are refused. Raises SinkUnavailable."""
         if not pairs:
             return []
@@ -213,16 +266,25 @@ class Forwarder:
             dead.to_replay, self._ledger, self.sink.name, REPLAYED_AT_ONCE
         )
         if letters:
-            kept = await self._offer([one.hit for one in letters])
+            kept = await self._offer([(one.hit, Company(one.company)) for one in letters])
             await asyncio.to_thread(self._settle, letters, kept)
         return bool(letters)
 
-    def _advance(self, stream: str, position: Position, letters: Sequence[Letter]) -> None:
+    def _advance(
+        self, stream: str, position: Position, letters: Sequence[Letter], change: Change
+    ) -> None:
         with self._ledger.transaction() as ledger:
             advance(ledger, self.sink.name, stream, position)
             dead.put(ledger, letters)
+            self._recent.write(ledger, change)
+        self._recent.accept(change)
         if letters:
             logger.error("dead_letters", extra={"sink": self.sink.name, "letters": len(letters)})
+
+    def _forget(self, change: Change) -> None:
+        with self._ledger.transaction() as ledger:
+            self._recent.write(ledger, change)
+        self._recent.accept(change)
 
     def _settle(self, replayed: Sequence[Letter], kept: Sequence[Letter]) -> None:
         with self._ledger.transaction() as ledger:
@@ -233,8 +295,9 @@ class Forwarder:
             extra={"sink": self.sink.name, "letters": len(replayed), "dead_again": len(kept)},
         )
 
-    def _letter(self, hit: Hit, reason: str) -> Letter:
-        return letter(self.sink.name, hit, reason, time.time())
+    def _letter(self, judged: Judged, reason: str) -> Letter:
+        hit, company = judged
+        return letter(self.sink.name, hit, reason, time.time(), company)
 
     def _fail(self, error: Exception, wait: float) -> None:
         ours = not isinstance(error, TROUBLES)
@@ -251,6 +314,10 @@ class Forwarder:
         if self.progress.trouble:
             logger.info("sink_recovered", extra={"sink": self.sink.name})
             self.progress.trouble, self.progress.retry_in = "", 0.0
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _at(table: Sequence[float], attempt: int) -> float:

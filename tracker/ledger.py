@@ -17,10 +17,11 @@ from typing import Any, Final, Self
 from tracker.reader import Position
 
 FILE: Final = "forward.db"  # within the data folder
-VERSION: Final = 1
 BUSY_WITHIN: Final = 10.0  # seconds to wait for the `tracker dead` command, which writes here too
 
-SCHEMA: Final = f"""
+# Each takes a ledger from one version to the next; the first makes it.
+STEPS: Final = (
+    """
 create table position (
     sink text not null, stream text not null, segment integer not null, offset integer not null,
     primary key (sink, stream)
@@ -33,8 +34,17 @@ create table dead (
 create index dead_again on dead (sink, id) where again;
 create table finished (stream text primary key) without rowid;
 create table total (counter text primary key, value integer not null) without rowid;
-pragma user_version = {VERSION};
-"""
+""",
+    # What was known by other clicks when a letter died, and the clicks that may yet tell more.
+    """
+alter table dead add column company integer not null default 0;
+create table recent (
+    sink text not null, number integer not null, latest integer not null, clicks blob not null,
+    primary key (sink, number)
+) without rowid
+""",
+)
+VERSION: Final = len(STEPS)
 
 
 class LedgerUnavailable(Exception):
@@ -123,6 +133,13 @@ class Ledger:
             ledger.executemany("delete from finished where stream = ?", gone)
             ledger.executemany("delete from position where stream = ?", gone)
 
+    def purge(self) -> None:
+        """Empty the write-ahead log, which holds what was deleted until it is written over.
+
+        Does nothing while another process reads. Raises LedgerUnavailable.
+        """
+        self.rows("pragma wal_checkpoint(truncate)")
+
 
 def advance(connection: sqlite3.Connection, sink: str, stream: str, position: Position) -> None:
     """Move a sink's position in a stream, within a transaction."""
@@ -138,11 +155,16 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # synchronous=full syncs it at each (sqlite.org/pragma.html#pragma_synchronous).
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    # What is deleted, hits of people among it, is overwritten with zeros in the file
+    # (sqlite.org/pragma.html#pragma_secure_delete); `purge` sees to the log.
+    connection.execute("pragma secure_delete = on")
     connection.execute("begin immediate")
     (version,) = connection.execute("pragma user_version").fetchone()
-    if version == 0:
-        for statement in SCHEMA.split(";"):
-            connection.execute(statement)
-    connection.execute("commit")
-    if version not in {0, VERSION}:
+    if version > VERSION:
+        connection.execute("commit")
         raise sqlite3.DatabaseError(f"it has the form {version}, and this version knows {VERSION}")
+    for step in STEPS[version:]:
+        for statement in step.split(";"):
+            connection.execute(statement)
+    connection.execute(f"pragma user_version = {VERSION}")
+    connection.execute("commit")

@@ -1,6 +1,6 @@
 """Enrich and judge: from a hit and the context of its token to the event that the world sees.
 
-In: a `Hit`, its `Context` and `Link`, the other hits of its message. Out: an `Event`, or None where
+In: a `Hit`, its `Context` and `Link`, and the company it was in. Out: an `Event`, or None where
 nothing may be recorded. Pure, but for what `Knowledge` looks up in files that were opened before.
 """
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from rewriter.tokens import Context, Link
 from tracker.enrich.client import Client, Clients
+from tracker.enrich.company import Company
 from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import UNKNOWN, PlaceError, Places
 from tracker.enrich.privacy import kept, network_of, pseudonym
 from tracker.enrich.tables import Address, RulesError, load_agents, load_networks
-from tracker.enrich.verdict import Judgement, judged_again, message_of
+from tracker.enrich.verdict import Judgement
 from tracker.enrich.verdict import verdict as judge
 from tracker.event import (
     ClientInfo,
@@ -39,10 +39,7 @@ __all__ = [
     "PlaceError",
     "RulesError",
     "enrich",
-    "judged_again",
-    "message_of",
     "pseudonym",
-    "revised",
 ]
 
 logger = logging.getLogger(__name__)
@@ -85,15 +82,13 @@ def enrich(
     context: Context,
     link: Link,
     knowledge: Knowledge,
-    others: Sequence[Hit] = (),
-    *,
-    revision: int = 0,
+    company: Company = Company.ALONE,
 ) -> Event | None:
     """Return the event that a hit is, as the message's privacy mode allows it to be told.
 
-    `others` are the other hits of the message (`message_of`) within a few seconds: enough to see a
-    burst. None is returned where privacy is "off", and for an unsubscription that was not posted: a
-    scanner's HEAD must not unsubscribe anybody. Raises PlaceError if a database is damaged.
+    Its revision is above 0 where its company decided what it is. None is returned where privacy is
+    "off", and for an unsubscription that was not posted: a scanner's HEAD must not unsubscribe
+    anybody. Raises PlaceError if a database is damaged.
     """
     if hit.kind == "u" and hit.method != "POST":
         return None
@@ -101,7 +96,7 @@ def enrich(
     network = knowledge.networks.find(address, knowledge.places.asn(address))
     client = knowledge.clients.of(hit.user_agent)
     judgement = judge(
-        hit, others, client=client, network=network, link=link, sent_at=context.sent_at
+        hit, company, client=client, network=network, link=link, sent_at=context.sent_at
     )
     # In every mode but full, the place too is that of the network.
     ip = hit.address
@@ -124,17 +119,9 @@ def enrich(
         url=link.destination if hit.kind == "c" else UNSET,
         link=_link_info(link) if hit.kind == "c" else UNSET,
         verdict=Verdict(kind=judgement.kind, reasons=list(judgement.reasons)),
-        revision=revision,
+        revision=judgement.revision,
     )
     return kept(event, context.privacy, knowledge.pseudonym_key)
-
-
-def revised(before: Event, after: Event) -> Event | None:
-    """Return the event as it has to be sent again, or None where the new verdict is the old one."""
-    same = before.verdict.kind == after.verdict.kind
-    if same and before.client_info.bot == after.client_info.bot:
-        return None
-    return replace(after, revision=before.revision + 1)
 
 
 def _place(

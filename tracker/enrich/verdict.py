@@ -1,33 +1,30 @@
 """The verdict: a person, a proxy or a machine, and why.
 
-In: one hit with what was found out about it, and the other hits of the same message. Out: a
-judgement with its reason and evidence. Pure: the same facts give the same judgement, so an event is
-judged again by asking again once more hits are known.
+In: one hit with what was found out about it, and in what company it was. Out: a judgement with its
+reason and evidence. Pure: the same facts give the same judgement, so an event is judged again by
+asking again once its company is known better.
 
 Promise: no rule takes for a machine what a person who reads mail is known to send. Where a doubt is
 left, it is a person.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rewriter.tokens import Link
 from tracker.enrich.client import Client
+from tracker.enrich.company import BURST_LINKS, BURST_WITHIN, SECOND, Company, hides
 from tracker.enrich.networks import Network
 from tracker.hit import Hit
 
-SECOND: Final = 1_000_000  # microseconds, as hits count
-
-# 836 measured gateway bursts fetched about ten links within one second; nobody reads three pages in
-# two and a half.
-BURST_LINKS: Final = 3
-BURST_WITHIN: Final = 5 * SECOND // 2
 # Gateways scan at delivery, 31 % later than a minute after it; people browse through them for ever.
 NEAR_DELIVERY: Final = 600 * SECOND
-# The category that the rewriter gives the link no person sees. A sender may use the word too, but
-# this link leads to the tracking domain itself.
-HIDDEN: Final = "hidden"
+# How far a sender's clock may be ahead of ours before what looks impossible is called a machine's.
+# A token is made when its message is, so that an earlier hit mostly tells of a clock. A minute is
+# what readers of signed tokens commonly allow; machines that are so quick mostly give themselves
+# away otherwise, and a person must not be called one.
+CLOCK_AHEAD: Final = 60 * SECOND
 
 # Fetch Metadata (W3C) and the headers that browsers sent before it.
 PREFETCH_HEADERS: Final = {
@@ -40,11 +37,15 @@ PREFETCH_HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Who was there. `bot` is Mailgun's word; a reason is "name: evidence"."""
+    """Who was there. `bot` is Mailgun's word; a reason is "name: evidence".
+
+    `revision` is above 0 where company decided: then it overrules what was said without it.
+    """
 
     kind: Literal["person", "proxy", "machine"]
     bot: Literal["", "apple", "gmail", "generic"]
     reasons: tuple[str, ...]
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Facts:
     network: Network | None
     link: Link
     sent_at: int
-    others: Sequence[Hit]
+    company: Company
 
     @property
     def is_open(self) -> bool:
@@ -78,64 +79,16 @@ Rule = Callable[[Facts], Judgement | None]
 
 def verdict(
     hit: Hit,
-    others: Sequence[Hit] = (),
+    company: Company = Company.ALONE,
     *,
     client: Client,
     network: Network | None = None,
     link: Link = Link(),  # noqa: B008 - frozen
     sent_at: int = 0,
 ) -> Judgement:
-    """Judge a hit.
-
-    `others` are hits of the same message to the same recipient, in any order, `hit` among them or
-    not: earlier ones at first, later ones too when it is judged again.
-    """
-    facts = Facts(hit, client, network, link, sent_at, others)
+    """Judge a hit by itself and the company it was in (`company_of`)."""
+    facts = Facts(hit, client, network, link, sent_at, company)
     return next(judgement for rule in RULES if (judgement := rule(facts)) is not None)
-
-
-def judged_again(hit: Hit, earlier: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Return the earlier clicks that this one makes a burst: their verdict may have changed."""
-    if hit.kind != "c" or _burst(hit, earlier) < BURST_LINKS:
-        return ()
-    near = (other for other in earlier if abs(other.at - hit.at) <= BURST_WITHIN)
-    known = (*earlier, hit)
-    return tuple(
-        other for other in near if other.kind == "c" and _burst(other, known) >= BURST_LINKS
-    )
-
-
-def link_frame(hit: Hit) -> str:
-    """Return the part of the token that tells one link of a message from another."""
-    return hit.token.partition(".")[0]
-
-
-def message_of(hit: Hit) -> tuple[str, str]:
-    """Return what hits of one message to one recipient share: the same sealed context."""
-    return hit.domain, hit.token.partition(".")[2].partition(".")[0]
-
-
-def _burst(hit: Hit, others: Sequence[Hit]) -> int:
-    """Return the most distinct links clicked within one window that holds the hit."""
-    near = sorted(
-        {
-            (other.at, link_frame(other))
-            for other in (*others, hit)
-            if other.kind == "c" and abs(other.at - hit.at) <= BURST_WITHIN
-        }
-    )
-    most, first = 1, 0
-    within: dict[str, int] = {}
-    for at, frame in near:
-        within[frame] = within.get(frame, 0) + 1
-        while at - near[first][0] > BURST_WITHIN:
-            within[near[first][1]] -= 1
-            if not within[near[first][1]]:
-                del within[near[first][1]]
-            first += 1
-        if at >= hit.at:
-            most = max(most, len(within))
-    return most
 
 
 def _person(reason: str) -> Judgement:
@@ -204,14 +157,13 @@ def _robot(facts: Facts) -> Judgement | None:
 
 
 def _hidden(facts: Facts) -> Judgement | None:
-    host = facts.link.destination.partition("://")[2].partition("/")[0].partition(":")[0]
-    if facts.hit.kind == "c" and facts.link.category == HIDDEN and host == facts.hit.domain:
+    if facts.hit.kind == "c" and hides(facts.link, facts.hit.domain):
         return _machine("hidden-link: no person sees it")
     return None
 
 
 def _early(facts: Facts) -> Judgement | None:
-    if facts.after_sending is None or facts.after_sending >= 0:
+    if facts.after_sending is None or facts.after_sending >= -CLOCK_AHEAD:
         return None
     return _machine(f"before-sending: {-facts.after_sending / SECOND:.1f} s")
 
@@ -229,10 +181,17 @@ def _gateway_near_delivery(facts: Facts) -> Judgement | None:
     return _machine(f"network: {network.name} {network.evidence}, {after} s after sending")
 
 
-def _many_links(facts: Facts) -> Judgement | None:
-    if facts.hit.kind != "c" or (links := _burst(facts.hit, facts.others)) < BURST_LINKS:
-        return None
-    return _machine(f"burst: {links} links within {BURST_WITHIN / SECOND} s")
+def _in_company(facts: Facts) -> Judgement | None:
+    # Evidence that doesn't grow with further clicks: a revision says the same whenever it is made.
+    seconds = BURST_WITHIN / SECOND
+    match facts.company:
+        case Company.HIDDEN:
+            reason = f"beside-hidden-link: within {seconds} s of the link that no person sees"
+        case Company.BURST:
+            reason = f"burst: {BURST_LINKS} links or more within {seconds} s"
+        case _:
+            return None
+    return Judgement("machine", "generic", (reason,), revision=int(facts.company))
 
 
 def _behind_apple(facts: Facts) -> Judgement | None:
@@ -269,7 +228,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _early,
     _gateway,
     _gateway_near_delivery,
-    _many_links,
+    _in_company,
     _behind_apple,
     _rendered,
     _nothing_tells,

@@ -1,22 +1,30 @@
 """Events: from a hit to its event, with all that the office has open to make it.
 
-Promise: a City database that is damaged or can't be replaced costs places, never events.
+Promise: a City database that is damaged or can't be replaced costs places, never events. However
+many sinks ask for an event at about the same time, it is made once.
 """
 
 import dataclasses
 import hmac
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from rewriter.keyring import Keyring
 from tracker.contexts import Contexts
 from tracker.enrich import Knowledge, PlaceError, enrich
+from tracker.enrich.company import Company
 from tracker.enrich.place import Places
 from tracker.event import Event
 from tracker.health import Check, counted
 from tracker.hit import Hit
+
+# What sinks that are near each other ask for again; a sink further behind makes events for itself.
+KEPT: Final = 4_000  # events, of some 3 KB
+
+Key = tuple[bytes, Company]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +38,8 @@ class Events:
         self._placeless = dataclasses.replace(knowledge, places=Places())
         self._databases = databases
         self._trouble = ""
+        self._made: dict[Key, Event | None] = {}
+        self._one_at_a_time = threading.Lock()
 
     @classmethod
     def open(cls, keyring: Path, databases: Sequence[Path]) -> Self:
@@ -39,14 +49,25 @@ class Events:
         knowledge = Knowledge.load(pseudonym_key=key, databases=databases)
         return cls(contexts, knowledge, len(databases))
 
-    def of(self, hit: Hit) -> Event | None:
+    def of(self, hit: Hit, company: Company = Company.ALONE) -> Event | None:
         """Return a hit's event, None where nothing may be recorded. Raises Unreadable."""
+        key = hit.id, company
+        # Whoever asks for what is being made waits for it rather than making it too.
+        with self._one_at_a_time:
+            if key not in self._made:
+                made = self._make(hit, company)
+                if len(self._made) >= KEPT:
+                    del self._made[next(iter(self._made))]
+                self._made[key] = made
+            return self._made[key]
+
+    def _make(self, hit: Hit, company: Company) -> Event | None:
         context, link = self._contexts.open(hit)
         try:
-            return enrich(hit, context, link, self._knowledge)
+            return enrich(hit, context, link, self._knowledge, company)
         except PlaceError as error:
             self._note(str(error))
-            return enrich(hit, context, link, self._placeless)
+            return enrich(hit, context, link, self._placeless, company)
 
     def refresh(self) -> None:
         """Take up databases that were replaced; one that can't be used leaves the one before."""

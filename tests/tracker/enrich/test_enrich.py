@@ -18,8 +18,9 @@ from tests.tracker.enrich.world import (
     knowledge,
     write_database,
 )
-from tracker.enrich import enrich, message_of, revised
-from tracker.event import Event, Geolocation, Verdict, encode
+from tracker.enrich import enrich
+from tracker.enrich.company import Company, message_of
+from tracker.event import Event, Geolocation, encode
 from tracker.hit import Hit, Kind
 
 LINK = Link(
@@ -141,18 +142,25 @@ def test_hits_belong_to_one_message_if_they_carry_the_same_context() -> None:
     assert message_of(first) != message_of(elsewhere)
 
 
-def test_a_first_click_is_sent_again_once_it_turns_out_to_be_a_burst() -> None:
-    first, *later = (a_hit("c", after=60 + n / 10, link=f"l{n}") for n in range(3))
-    before = event_of(first)
-    after = enrich(first, a_context(), LINK, knowledge(), later)
+def test_what_company_tells_is_a_revision_of_the_same_event() -> None:
+    hit = a_hit("c")
+    before, after = (
+        enrich(hit, a_context(), LINK, knowledge(), company)
+        for company in (Company.ALONE, Company.BURST)
+    )
+    assert before is not None
     assert after is not None
+    assert (after.id, before.revision, after.revision) == (before.id, 0, 1)
+    assert (before.verdict.kind, after.verdict.kind) == ("person", "machine")
 
-    again = revised(before, after)
 
-    assert again is not None
-    assert (again.id, again.revision) == (before.id, 1)
-    assert again.verdict == Verdict(kind="machine", reasons=["burst: 3 links within 2.5 s"])
-    assert revised(again, after) is None, "nothing new is not sent"
+def test_a_machine_in_company_stays_what_it_was() -> None:
+    hit = a_hit("c", agent="curl/8.5.0")
+    alone, burst = (
+        enrich(hit, a_context(), LINK, knowledge(), company)
+        for company in (Company.ALONE, Company.BURST)
+    )
+    assert alone == burst
 
 
 # What must not be in the event, by mode; and what must still be.

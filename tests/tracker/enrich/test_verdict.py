@@ -1,12 +1,14 @@
 """Who was there: people, the proxies that read for them, and machines."""
 
+import itertools
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.tokens import Link
+from rewriter.keyring import Keyring
+from rewriter.tokens import Link, Tokens
 from tests.tracker.enrich.world import (
     APPLE_MAIL,
     CHROME,
@@ -17,9 +19,10 @@ from tests.tracker.enrich.world import (
     a_hit,
     judged,
 )
-from tracker.enrich.verdict import HIDDEN, judged_again
+from tracker.enrich.company import HIDDEN, Click, companies, company_of
 from tracker.hit import Hit
 
+TOKENS = Tokens(Keyring.new().for_domain("t.sender.example"))
 MPP = "104.28.33.7"  # Apple's egress
 MICROSOFT = "40.94.25.1"  # AS8075, no gateway
 GATEWAY = "104.47.55.110"  # Exchange Online Protection
@@ -42,6 +45,7 @@ FINGERPRINTS = [
         "person",
         "no-sign",
     ),
+    ("a reader, by a sender's clock a minute ahead", a_hit("c", after=-59), "person", "no-sign"),
     ("a reader after 41 seconds", a_hit("c", after=41), "person", "no-sign"),
     (
         "a reader on Private Relay",
@@ -130,7 +134,7 @@ FINGERPRINTS = [
     ("a library", a_hit("o", agent="python-requests/2.32.3"), "machine generic", "library"),
     ("nobody's agent on a link", a_hit("c", agent="Postmoose/3"), "machine generic", "embedded"),
     ("okhttp on a link", a_hit("c", agent="okhttp/4.12.0"), "machine generic", "embedded"),
-    ("before it was sent", a_hit("c", after=-5), "machine generic", "before-sending"),
+    ("before it was sent", a_hit("c", after=-61), "machine generic", "before-sending"),
     ("Microsoft's gateway", a_hit("o", address=GATEWAY), "machine generic", "network"),
     ("Barracuda's network", a_hit("c", address=BARRACUDA), "machine generic", "network"),
     (
@@ -182,9 +186,23 @@ def test_three_links_within_two_and_a_half_seconds_are_a_machines_the_first_one_
 
     assert judged(first).kind == "person"
     assert judged(second, first).kind == "person"
-    assert judged(third, first, second).reasons == ("burst: 3 links within 2.5 s",)
-    assert judged_again(third, [first, second]) == (first, second)
+    assert judged(third, first, second).reasons == ("burst: 3 links or more within 2.5 s",)
     assert [judged(hit, *hits).kind for hit in hits] == ["machine"] * 3
+
+
+def hidden_click(after: float) -> Hit:
+    link = Link("https://t.sender.example/", category=HIDDEN)
+    return a_hit("c", after=60 + after, link=TOKENS.seal_link(link).decode())
+
+
+def test_whoever_clicks_beside_the_hidden_link_is_a_machine() -> None:
+    near, hidden, far = *clicks(0), hidden_click(2.5), a_hit("c", after=66)
+
+    assert judged(near, hidden).reasons == (
+        "beside-hidden-link: within 2.5 s of the link that no person sees",
+    )
+    assert judged(far, hidden, near).kind == "person"
+    assert judged(a_hit("o", after=60), hidden).kind == "person", "pictures are a reader's"
 
 
 PEOPLE_AT_WORK = [
@@ -202,14 +220,12 @@ PEOPLE_AT_WORK = [
 @pytest.mark.parametrize("hits", [pytest.param(hits, id=name) for name, hits in PEOPLE_AT_WORK])
 def test_a_person_in_a_hurry_is_no_burst(hits: list[Hit]) -> None:
     assert {judged(hit, *hits).kind for hit in hits} == {"person"}
-    assert judged_again(hits[-1], hits[:-1]) == ()
 
 
 def test_an_open_in_the_middle_of_a_burst_is_still_judged_by_itself() -> None:
     burst = clicks(0, 0.1, 0.2)
 
     assert judged(a_hit("o", after=60.1), *burst).kind == "person"
-    assert judged_again(a_hit("o", after=60.1), burst) == ()
 
 
 a_while = st.integers(min_value=0, max_value=80).map(lambda tenths: tenths / 10)
@@ -236,17 +252,20 @@ def test_the_verdict_on_a_click_is_the_same_in_whatever_order_the_others_came(
 
 
 @given(some_clicks)
-def test_judging_the_clicks_that_a_new_one_touches_is_as_good_as_judging_all_again(
-    hits: list[Hit],
-) -> None:
-    known: list[Hit] = []
-    kinds: dict[bytes, str] = {}
-    for hit in sorted(hits, key=lambda hit: hit.at):
-        for touched in (hit, *judged_again(hit, known)):
-            kinds[touched.id + touched.token.encode()] = judged(touched, *known, hit).kind
-        known.append(hit)
+def test_a_further_click_takes_nothing_back(hits: list[Hit]) -> None:
+    seen = [Click.of(hit) for hit in hits]
+    known = [companies(seen[:number]) for number in range(len(seen) + 1)]
 
-    assert kinds == {hit.id + hit.token.encode(): judged(hit, *hits).kind for hit in hits}
+    assert all(
+        was <= now
+        for before, after in itertools.pairwise(known)
+        for was, now in zip(before, after, strict=False)
+    )
+
+
+@given(some_clicks)
+def test_looking_at_all_clicks_at_once_is_as_good_as_at_each(hits: list[Hit]) -> None:
+    assert companies([Click.of(hit) for hit in hits]) == [company_of(hit, hits) for hit in hits]
 
 
 @given(some_clicks)

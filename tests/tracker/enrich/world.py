@@ -10,6 +10,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 from rewriter.tokens import Context, Link, Privacy
 from tracker.enrich import Knowledge
 from tracker.enrich.client import Clients
+from tracker.enrich.company import company_of
 from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import Places
 from tracker.enrich.tables import load_agents, load_networks
@@ -77,7 +78,7 @@ def judged(hit: Hit, *others: Hit, asn: int | None = None, link: Link = Link()) 
     network: Network | None = NETWORKS.find(parse_address(hit.address), asn)
     return verdict(
         hit,
-        others,
+        company_of(hit, others),
         client=CLIENTS.of(hit.user_agent),
         network=network,
         link=link,

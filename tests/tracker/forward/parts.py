@@ -12,6 +12,7 @@ from rewriter.tokens import CLICK, Context, Link, Tokens
 from tracker import hit as hits
 from tracker.contexts import Contexts
 from tracker.counters import Counter, Counters
+from tracker.enrich.company import Company
 from tracker.event import (
     ClientInfo,
     Domain,
@@ -20,7 +21,7 @@ from tracker.event import (
     Message,
     Verdict,
 )
-from tracker.forward import Forwarder
+from tracker.forward import BATCH_BYTES, Forwarder
 from tracker.hit import Hit, HitIds
 from tracker.ledger import Ledger
 from tracker.reader import SpoolReader
@@ -112,7 +113,9 @@ class Kept:
         if any(event.recipient == self.refuses for event in events):
             raise EventRefused("poison")
         for event in events:
-            self.events[event.id] = event
+            known = self.events.get(event.id)
+            if known is None or known.revision < event.revision:
+                self.events[event.id] = event
         self.trouble()
         self.arrived.set()
 
@@ -128,7 +131,8 @@ class Office:
         data: Path,
         *sinks: Kept,
         deliver_within: float = 30,
-        event_of: Callable[[Hit], Event | None] | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        event_of: Callable[[Hit, Company], Event | None] | None = None,
     ) -> None:
         self.spool = SpoolReader(data / "spool")
         self.ledger = Ledger.open(data / "forward.db")
@@ -141,13 +145,14 @@ class Office:
                 event_of or self.event_of,
                 retry_after=NEVER_WAIT,
                 deliver_within=deliver_within,
+                batch_bytes=batch_bytes,
             )
             for sink in sinks
         ]
         self.sweep = Sweep(self.spool, self.ledger, self.forwarders)
 
-    def event_of(self, hit: Hit) -> Event:
-        """Make a plain event."""
+    def event_of(self, hit: Hit, company: Company = Company.ALONE) -> Event:
+        """Make a plain event, whose revision is the company it was in."""
         context, link = self.contexts.open(hit)
         return Event(
             event="clicked",
@@ -162,6 +167,7 @@ class Office:
             message=Message(headers={"message-id": context.message_id}),
             url=link.destination,
             verdict=Verdict(),
+            revision=company,
         )
 
     async def drain(self) -> None:

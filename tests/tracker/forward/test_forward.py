@@ -19,6 +19,7 @@ from tests.tracker.forward.parts import (
     token,
 )
 from tracker.dead import DeadLetters
+from tracker.enrich.company import Company
 from tracker.event import Event
 from tracker.hit import Hit
 from tracker.ledger import LedgerUnavailable
@@ -298,7 +299,7 @@ def test_a_hit_that_our_own_code_stumbles_over_is_set_aside_alone(
     stone, hit = click(token(keyring)), click(token(keyring))
     worker.write(stone, hit)
 
-    def stumbling(one: Hit) -> Event:
+    def stumbling(one: Hit, company: Company) -> Event:
         return [plain.event_of(hit)][one == stone]
 
     plain, sink = office_with(), Kept()
@@ -331,7 +332,7 @@ def test_hits_that_nobody_wants_as_events_are_passed_over(
 ) -> None:
     worker.write(click(token(keyring)))
     sink = Kept()
-    office = office_with(sink, event_of=lambda _: None)
+    office = office_with(sink, event_of=lambda *_: None)
     asyncio.run(office.drain())
     assert sink.calls == 0
     assert office.ledger.positions("kept")[worker.name] > Position()

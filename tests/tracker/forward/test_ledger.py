@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.tracker.forward.parts import click
+from tracker import hit as hits
 from tracker.dead import PAGE, DeadLetters, letter, put
-from tracker.ledger import Ledger, LedgerUnavailable, advance
+from tracker.ledger import STEPS, Ledger, LedgerUnavailable, advance
 from tracker.reader import Position
 
 Open = Callable[[], Ledger]
@@ -62,6 +63,33 @@ def test_letters_can_be_replayed_by_a_command_while_the_office_works(open_ledger
         put(connection, [letter("sink", click("x"), "why", 1)])
     assert DeadLetters(command).replay() == 1
     assert [one.again for one in DeadLetters(office).list()] == [True]
+
+
+def test_a_ledger_of_the_first_version_is_taken_over(open_ledger: Open, tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "forward.db")
+    older.executescript(STEPS[0])
+    older.execute("insert into position values ('sink', 'stream', 2, 32)")
+    older.execute(
+        "insert into dead values ('sink', 'id', 'why', 1, 0, ?)", (hits.encode(click("x")),)
+    )
+    older.execute("pragma user_version = 1")
+    older.commit()
+    older.close()
+    ledger = open_ledger()
+    assert ledger.positions("sink") == {"stream": Position(2, 32)}
+    assert [one.company for one in DeadLetters(ledger).list()] == [0]
+
+
+def test_what_was_deleted_is_in_none_of_the_ledgers_files(
+    open_ledger: Open, tmp_path: Path
+) -> None:
+    ledger = open_ledger()
+    with ledger.transaction() as connection:
+        put(connection, [letter("sink", click("the-token-of-ann"), "why", 1)])
+    DeadLetters(ledger).discard()
+    ledger.purge()
+    left = b"".join(path.read_bytes() for path in tmp_path.glob("forward.db*"))
+    assert b"the-token-of-ann" not in left
 
 
 def test_nobody_else_can_read_the_ledger(open_ledger: Open, tmp_path: Path) -> None:
