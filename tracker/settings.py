@@ -69,6 +69,16 @@ class Edge(Section):
         default=(Address("127.0.0.1", 8025),),
         description="Where opens, clicks and unsubscribes arrive.",
     )
+    tls_listen: Annotated[tuple[Listen, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Where the same arrives by HTTPS, such as 0.0.0.0:443. Empty: the edge speaks"
+        " no TLS itself.",
+    )
+    tls: Literal["own", "external"] = Field(
+        default="own",
+        description="Whose certificates the tracking domains have: `own` ones, ordered and renewed"
+        " here, or those of an `external` proxy or CDN in front, so that none are ordered.",
+    )
     workers: int = Field(
         default=0, ge=0, le=256, description="Worker processes; 0 starts one for each core."
     )
