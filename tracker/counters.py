@@ -33,6 +33,19 @@ class Counter(IntEnum):
     STARTED_AT = auto()
     TOLD_AT = auto()
     FAILING = auto()
+    TLS_FULL = auto()
+    TLS_RESUMED = auto()
+    TLS_UNKNOWN_NAME = auto()
+    TLS_NO_NAME = auto()
+    TLS_NOT_TLS = auto()
+    TLS_BAD_HELLO = auto()
+    TLS_NOTHING_SHARED = auto()
+    TLS_DISTRUSTED = auto()
+    TLS_UNUSABLE = auto()
+    TLS_SLOW = auto()
+    TLS_GONE = auto()
+    TLS_FAILED = auto()
+    TLS_CONTEXTS = auto()
 
 
 HELP = {
@@ -53,6 +66,19 @@ HELP = {
     Counter.STARTED_AT: "Unix time at which the worker started",
     Counter.TOLD_AT: "Unix time at which the worker last showed that it lives",
     Counter.FAILING: "1 while the spool can't be written",
+    Counter.TLS_FULL: "TLS sessions that began with a full handshake",
+    Counter.TLS_RESUMED: "TLS sessions that were resumed",
+    Counter.TLS_UNKNOWN_NAME: "TLS connections for a name that has no certificate here",
+    Counter.TLS_NO_NAME: "TLS connections that named no host",
+    Counter.TLS_NOT_TLS: "connections to the TLS port that spoke something else",
+    Counter.TLS_BAD_HELLO: "TLS connections that began with nonsense",
+    Counter.TLS_NOTHING_SHARED: "TLS connections without a version, cipher or protocol in common",
+    Counter.TLS_DISTRUSTED: "TLS connections whose client refused our certificate",
+    Counter.TLS_UNUSABLE: "TLS connections for a name whose certificate can't be loaded",
+    Counter.TLS_SLOW: "TLS connections that took too long over the handshake",
+    Counter.TLS_GONE: "TLS connections whose client left during the handshake",
+    Counter.TLS_FAILED: "TLS handshakes that failed for another reason",
+    Counter.TLS_CONTEXTS: "certificates made ready to be served",
 }
 
 

@@ -31,6 +31,16 @@ class Sum:
     scale: float = 1
 
 
+TLS_SESSIONS: Final = {
+    "full": Counter.TLS_FULL.name,
+    "resumed": Counter.TLS_RESUMED.name,
+}
+TLS_REFUSED: Final = {
+    counter.name.removeprefix("TLS_").lower().replace("_", "-"): counter.name
+    for counter in Counter
+    if Counter.TLS_UNKNOWN_NAME <= counter <= Counter.TLS_FAILED
+}
+
 SUMS: Final = (
     Sum(
         "tracker_hits",
@@ -76,6 +86,13 @@ SUMS: Final = (
         "Time spent waiting for the disk.",
         {"": Counter.COMMIT_MICROSECONDS.name},
         scale=1e-6,
+    ),
+    Sum("tracker_tls_sessions", "TLS sessions that began.", TLS_SESSIONS, "handshake"),
+    Sum("tracker_tls_refused", "Connections of which no TLS session came.", TLS_REFUSED, "reason"),
+    Sum(
+        "tracker_tls_contexts_built",
+        "Certificates made ready to be served, anew after each renewal.",
+        {"": Counter.TLS_CONTEXTS.name},
     ),
     Sum(
         "tracker_spool_torn_bytes",
