@@ -1,0 +1,223 @@
+"""Figures: what an event is counted as, and what a message's events say of its recipient.
+
+In: an event's document; a pair, which is one message to one recipient. Out: names of figures.
+Promise: pure, and a pair's shares depend on what happened alone, not on the order in which it came
+to be known. So a figure can be kept by adding what is new and taking away what was said before.
+
+A figure's name is the event's kind and what tells it from others of that kind, `opened.person`.
+`unique.…` counts pairs at the hour of their first such event. `sent.…` counts pairs at the hour of
+their delivery, so that readers are never more than those who got the mail; `stray.…` the pairs
+whose delivery nobody told of.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from tracker.store.row import SECOND, Row
+
+HOUR: Final = 3600 * SECOND
+Who = Literal["person", "proxy", "prefetch", "machine", "unjudged"]
+WHO: Final[tuple[Who, ...]] = get_args(Who)
+
+# Mailgun's reasons for not delivering. What has another one is in the total alone.
+SUPPRESSED: Final = ("suppress-bounce", "suppress-unsubscribe", "suppress-complaint")
+PERMANENT: Final = (*SUPPRESSED, "bounce", "delayed-bounce", "webhook", "optimized")
+BOUNCES: Final = ("bounce", "generic", "hardfail")
+REASON = re.compile(r"[a-z][a-z0-9-]{0,31}")
+DIMENSIONS: Final = ("country", "provider", "device")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One message to one recipient: the hour of the first of each, in hours since 1970, 0 never.
+
+    Read and clicked are by people, fetched and followed by machines and by what nobody can judge.
+    """
+
+    delivered: int = 0
+    read: int = 0
+    fetched: int = 0
+    clicked: int = 0
+    followed: int = 0
+    unsubscribed: int = 0
+    complained: int = 0
+    tags: tuple[str, ...] = ()
+    tagged_delivery: bool = False
+
+    @property
+    def opened(self) -> int:
+        """The hour of the first open by whomever."""
+        return first(self.read, self.fetched)
+
+    @property
+    def visited(self) -> int:
+        """The hour of the first click by whomever."""
+        return first(self.clicked, self.followed)
+
+
+Slot = Literal["delivered", "read", "fetched", "clicked", "followed", "unsubscribed", "complained"]
+SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
+
+
+def first(*hours: int) -> int:
+    """Return the earliest of hours, of which 0 is none."""
+    return min(filter(None, hours), default=0)
+
+
+def key(row: Row) -> int | None:
+    """Return the key of the pair that an event is about; None if it names no such pair.
+
+    64 bits of a digest: among ten million pairs, two share a key once in 370,000 times.
+    """
+    if not row.recipient or not row.message_id:
+        return None
+    text = "\0".join((row.domain, row.message_id, row.recipient))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+class Told:
+    """What a document tells to whoever counts it; what it tells in another form is not told."""
+
+    def __init__(self, document: bytes) -> None:
+        self._document: Mapping[str, Any] = msgspec.json.decode(document)
+
+    def value(self, *path: str) -> Any:
+        """Return what stands at a path, None if nothing does."""
+        found: Any = self._document
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def text(self, *path: str) -> str:
+        """Return the text at a path in small letters, "" if there is none."""
+        found = self.value(*path)
+        return found.strip().lower() if isinstance(found, str) else ""
+
+    @property
+    def kind(self) -> str:
+        """The event's kind."""
+        return self.text("event")
+
+    @property
+    def who(self) -> Who:
+        """Who opened or clicked: as the verdict says, else Mailgun's `bot`, else nobody can say."""
+        bot = self.text("client-info", "bot")
+        match self.text("verdict", "kind"):
+            case "proxy" if bot:
+                return "prefetch"  # fetched whether or not the mail is read, as Apple's does
+            case "person" | "proxy" | "machine" as kind:
+                return kind
+        if bot:
+            return "prefetch" if bot == "apple" else "machine"
+        return "unjudged"
+
+    @property
+    def reason(self) -> str:
+        """The first reason of the verdict, without its evidence."""
+        reasons = self.value("verdict", "reasons")
+        told = reasons[0] if isinstance(reasons, list) and reasons else ""
+        name = told.partition(":")[0] if isinstance(told, str) else ""
+        return name if REASON.fullmatch(name) else "other"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the figures that the event is counted in."""
+        match self.kind:
+            case "opened" | "clicked" as kind if self.who in {"prefetch", "machine"}:
+                return f"{kind}.{self.who}", f"reason.{kind}.{self.reason}"
+            case "opened" | "clicked" as kind:
+                return (f"{kind}.{self.who}",)
+            case "accepted":
+                incoming = self.value("flags", "is-routed") is True
+                return ("accepted.incoming" if incoming else "accepted.outgoing",)
+            case "delivered":
+                http = self.text("envelope", "transport") == "http"
+                return ("delivered.http" if http else "delivered.smtp",)
+            case "failed":
+                return (self._failure(),)
+            case kind:
+                return (kind,)
+
+    def slot(self) -> Slot | None:
+        """Return what of its pair the event tells of; None if nothing."""
+        match self.kind:
+            case "opened":
+                return "read" if self.who in {"person", "proxy"} else "fetched"
+            case "clicked":
+                return "clicked" if self.who == "person" else "followed"
+            case "delivered" | "unsubscribed" | "complained" as kind:
+                return kind
+        return None
+
+    def aggregates(self, row: Row) -> Iterator[tuple[str, str]]:
+        """Yield the values that a tag's events are counted by: country, provider and device."""
+        yield "country", self.text("geolocation", "country") or "unknown"
+        yield "provider", row.recipient.rpartition("@")[2] or "unknown"
+        yield "device", self.text("client-info", "device-type") or "unknown"
+
+    def _failure(self) -> str:
+        reason = self.text("reason")
+        if self.text("severity") == "temporary":
+            return "failed.temporary.espblock" if reason == "espblock" else "failed.temporary.other"
+        if self.value("flags", "is-delayed-bounce") is True:
+            reason = "delayed-bounce"
+        elif reason in BOUNCES:
+            reason = "bounce"
+        return f"failed.permanent.{reason if reason in PERMANENT else 'other'}"
+
+
+def touched(pair: Pair, slot: Slot, at: int, tags: tuple[str, ...]) -> Pair:
+    """Return the pair after an event at a time in microseconds."""
+    hour = max(1, at // HOUR)
+    known = first(getattr(pair, slot), hour)
+    merged = pair.tags if set(tags) <= set(pair.tags) else tuple(sorted({*pair.tags, *tags}))
+    tagged = pair.tagged_delivery or (slot == "delivered" and bool(tags))
+    if (known, merged, tagged) == (getattr(pair, slot), pair.tags, pair.tagged_delivery):
+        return pair
+    return replace(put(pair, slot, known), tags=merged, tagged_delivery=tagged)
+
+
+def put(pair: Pair, slot: Slot, hour: int) -> Pair:
+    """Return the pair with another hour for what happened first then; 0 takes it back."""
+    values: dict[str, Any] = {slot: hour}
+    return replace(pair, **values)
+
+
+def shares(pair: Pair) -> Iterator[tuple[str, int, str]]:
+    """Yield the figures that a pair is counted in: tag ("" is all mail), hour and name."""
+    for tag in ("", *pair.tags):
+        for name, hour in _uniques(pair):
+            yield tag, hour, name
+        # A log of deliveries knows no tags: then a tag's readers can't be set against them.
+        delivered = pair.delivered if pair.tagged_delivery or not tag else 0
+        for name, hour in _cohort(pair, delivered):
+            yield tag, hour, name
+
+
+def _uniques(pair: Pair) -> Iterator[tuple[str, int]]:
+    hours = {
+        "opened": pair.opened,
+        "clicked": pair.visited,
+        "unsubscribed": pair.unsubscribed,
+        "complained": pair.complained,
+    }
+    for kind, hour in hours.items():
+        if hour:
+            yield f"unique.{kind}", hour
+
+
+def _cohort(pair: Pair, delivered: int) -> Iterator[tuple[str, int]]:
+    cohort = "sent" if delivered else "stray"
+    hour = delivered or first(pair.read, pair.fetched, pair.clicked)
+    if delivered:
+        yield "sent.delivered", hour
+    if pair.read or pair.clicked:
+        yield f"{cohort}.readers", hour
+    elif pair.fetched:
+        yield f"{cohort}.hidden", hour
+    if pair.clicked:
+        yield f"{cohort}.clickers", hour
