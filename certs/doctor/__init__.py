@@ -13,7 +13,19 @@ the name leads to, and returns findings; none raises for what the world answered
 `worst(findings)` is "ok", "warning" or "error"; only an error is a reason not to go on.
 """
 
+from certs.doctor.checkup import caa, check, cname, https_proof, preflight
 from certs.doctor.expected import Expected
 from certs.doctor.finding import CODES, Finding, Severity, worst
 
-__all__ = ["CODES", "Expected", "Finding", "Severity", "worst"]
+__all__ = [
+    "CODES",
+    "Expected",
+    "Finding",
+    "Severity",
+    "caa",
+    "check",
+    "cname",
+    "https_proof",
+    "preflight",
+    "worst",
+]

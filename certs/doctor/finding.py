@@ -56,6 +56,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "http.not-http": "error",
     "http.redirect": "error",
     "http.redirect-https": "error",
+    "http.redirect-external": "warning",
     "http.other-edge": "error",
     "http.other-server": "error",
     "http.cdn": "error",
