@@ -59,6 +59,8 @@ OS_NAMES: Final = {
         "Slackware",
         "Ubuntu",
         "VectorLinux",
+        "openSUSE",
+        "Chromecast Linux",
     ),
     "Linux",
 )
@@ -70,6 +72,7 @@ SYSTEM_WORDS: Final = (
     ("iPad", "iOS"),
     ("Android", "Android"),
     ("Windows", "Windows"),
+    *((name, name) for name in ("AmigaOS", "BeOS", "Haiku", "IRIX", "MorphOS", "OS/2", "RISC OS")),
     ("Linux", "Linux"),
 )
 # One product, one name, whatever engine it uses on a phone.
@@ -100,6 +103,10 @@ PLAYERS: Final = frozenset(
 )
 
 
+# Apple's library on a Mac; the parser tells systems by the library's version, which iOS shares.
+DESKTOP_NETWORK: Final = re.compile(
+    r"CFNetwork/.*\((?:x86_64|i386|Power)|Darwin/.*\(?(?:iMac|Mac[BPm])"
+)
 # Every browser has said Mozilla since 1994, but for Opera's old ones and a few on phones and sets.
 BROWSER_WORDS: Final = re.compile(r"(?i)^Mozilla/|browser|mosaic|^opera/|^docomo/|^kddi-")
 # "Mozilla/5.0 (compatible; ExampleBot/1.0; …" and "ExampleBot/1.0 …" (RFC 9110 §10.1.5).
@@ -176,6 +183,8 @@ class Parsed(UserAgent):  # type: ignore[misc]
     @property
     def system(self) -> str:
         """The operating system's name in Mailgun's words."""
+        if DESKTOP_NETWORK.search(self.ua_string):
+            return "OS X"
         family: str = self.os.family
         if family == "Other":
             return next((name for word, name in SYSTEM_WORDS if word in self.ua_string), "unknown")

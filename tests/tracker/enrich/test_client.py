@@ -143,8 +143,40 @@ AGENTS = [
         "mobile browser, Android, mobile, Chrome Mobile",
     ),
     ("Postmoose/3.1", "robot, unknown, unknown, Postmoose"),
+    # People with unusual browsers, and inside of apps.
+    ("Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1", "browser, unknown, desktop, Lynx"),
+    ("ELinks/0.13 (textmode; Linux; 80x25-2)", "browser, Linux, desktop, ELinks"),
+    ("w3m/0.5.3+git20230121", "browser, unknown, desktop, w3m"),
+    ("SIE-S40/2.3 UP/4.1.16r", "mobile browser, unknown, mobile, unknown"),
+    (
+        "Dalvik/2.1.0 (Linux; U; Android 13; SM-A536B Build/TP1A.220624.014)",
+        "mobile browser, Android, mobile, Android",
+    ),
+    (
+        f"Mozilla/5.0 (Windows NT 6.1) {KHTML} coc_coc_browser/50.0 Chrome/44.0.2403 Safari/537.36",
+        "browser, Windows, desktop, Coc Coc",
+    ),
+    (
+        ANDROID.format("SM-N981U; wv") + " Mobile Safari/537.36 Blackboard",
+        "mobile browser, Android, mobile, Chrome Mobile",
+    ),
+    (
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {KHTML} Notion/2.0.8 Chrome/76.0.3809.146 "
+        "Electron/6.1.5 Safari/537.36",
+        "browser, Windows, desktop, Electron",
+    ),
+    (
+        "Mail/3273 CFNetwork/811.5.4 Darwin/16.6.0 (x86_64)",
+        "email client, OS X, desktop, Apple Mail",
+    ),
+    # Feed readers.
+    (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.21 (KHTML, like Gecko) akregator/4.11.5 "
+        "Safari/537.21",
+        "feed reader, Linux, desktop, Safari",
+    ),
     # Nothing to go by, but perhaps a reader.
-    ("DoCoMo/2.0 MST_v_SH2101V", "unknown, unknown, unknown, unknown"),
+    ("DoCoMo/2.0 MST_v_SH2101V", "mobile browser, unknown, mobile, unknown"),
     ("nook browser/1.0", "unknown, unknown, unknown, unknown"),
     ("", "unknown, unknown, unknown, unknown"),
     ("Mozilla/5.0", "unknown, unknown, unknown, unknown"),

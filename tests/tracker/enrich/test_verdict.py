@@ -47,6 +47,19 @@ FINGERPRINTS = [
     ),
     ("a reader, by a sender's clock a minute ahead", a_hit("c", after=-59), "person", "no-sign"),
     ("a reader after 41 seconds", a_hit("c", after=41), "person", "no-sign"),
+    ("a reader with a text browser", a_hit("c", agent="w3m/0.5.3"), "person", "no-sign"),
+    (
+        "a reader whose app looks where a link leads",
+        a_hit("c", agent="Dalvik/2.1.0 (Linux; U; Android 13; SM-A536B Build/TP1A)"),
+        "person",
+        "no-sign",
+    ),
+    (
+        "a reader inside of Facebook's app",
+        a_hit("c", agent=IPHONE.partition(" Version")[0] + " Mobile/15E148 [FBAN/FBIOS;FBAV/420]"),
+        "person",
+        "no-sign",
+    ),
     (
         "a reader on Private Relay",
         a_hit("c", agent=SAFARI, address=MPP),
