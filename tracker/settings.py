@@ -4,11 +4,13 @@ Promise: every setting is a field here, and `docs/settings.md` shows the same ta
 are read from is `tracker.source`.
 """
 
+import contextlib
 import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,9 +51,32 @@ def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
     return value
 
 
+def _ip_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise ValueError("should be an IP address, such as 198.51.100.7") from error
+
+
+def _resolver(value: object) -> object:
+    """Take `9.9.9.9` for what answers DNS there, at port 53."""
+    text = str(value)
+    with contextlib.suppress(ValueError):
+        return Address(str(ip_address(text)), 53)
+    try:
+        address = Address.parse(text)
+        ip_address(address.host)
+    except ValueError as error:
+        raise ValueError("should be an IP address, such as 9.9.9.9 or [::1]:5353") from error
+    return address
+
+
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Domain = Annotated[str, AfterValidator(canonical_domain)]
+Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
+Resolver = Annotated[Address, BeforeValidator(_resolver), PlainSerializer(str)]
 
 
 class Section(BaseModel):
@@ -126,6 +151,24 @@ class Api(Section):
     )
 
 
+class Dns(Section):
+    """What the DNS of tracking domains should lead to, and who is asked about it."""
+
+    edge_host: Host = Field(
+        default="",
+        description="The host that the CNAME records of tracking domains name.",
+    )
+    edge_addresses: Annotated[tuple[IpAddress, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="The edge's public addresses. Empty: those that `dns.edge_host` has.",
+    )
+    resolvers: Annotated[tuple[Resolver, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Who is asked about tracking domains, such as 9.9.9.9 or 127.0.0.1:5353; of"
+        " several each is asked, and disagreement is told. Empty: the system's.",
+    )
+
+
 class Geo(Section):
     """Where in the world an address is."""
 
@@ -169,6 +212,7 @@ class Settings(BaseSettings):
     )
     edge: Edge = Edge()
     api: Api = Api()
+    dns: Dns = Dns()
     geo: Geo = Geo()
     log: Log = Log()
 
