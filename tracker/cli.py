@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "edge": "serve",
     "office": "serve",
     "events": "events",
+    "export": "export",
     "keys": "keys",
     "apikeys": "apikeys",
     "token": "token",

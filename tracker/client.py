@@ -16,7 +16,8 @@ from tracker.mistake import Exit, Mistake
 
 Event = dict[str, Any]
 
-ASK_EVERY = 0.5  # seconds between two looks at a feed that had nothing new
+ASK_EVERY = 0.5  # seconds between two tries where nothing answers
+WAIT = 5  # seconds that a feed may take to tell that nothing came in
 FEED_PAGE = 1000  # events, the most that the feed gives at once
 ANSWER_WITHIN = 10.0  # seconds
 
@@ -78,22 +79,27 @@ class Client:
         position: int = (await self._get("/v1/events/feed", {"after": "now"}))["next"]
         return position
 
-    async def after(self, position: int, limit: int = FEED_PAGE) -> tuple[list[Event], int]:
-        """Return what the feed holds behind a position, and the position behind that."""
-        page = await self._get("/v1/events/feed", {"after": str(position), "limit": str(limit)})
+    async def after(
+        self, position: int, limit: int = FEED_PAGE, wait: int = 0
+    ) -> tuple[list[Event], int]:
+        """Return what the feed holds behind a position, and the position behind that.
+
+        Where it holds nothing yet, the answer comes up to `wait` seconds later.
+        """
+        asked = {"after": str(position), "limit": str(limit), "wait": str(wait)}
+        page = await self._get("/v1/events/feed", asked)
         return page["items"], page["next"]
 
     async def follow(self, position: int) -> AsyncIterator[Event]:
         """Yield every event behind a position as it comes in, over restarts of the API."""
         while True:
             try:
-                events, position = await self.after(position)
+                events, position = await self.after(position, wait=WAIT)
             except ApiUnavailable:
-                events = []
+                await asyncio.sleep(ASK_EVERY)
+                continue
             for event in events:
                 yield event
-            if not events:
-                await asyncio.sleep(ASK_EVERY)
 
     async def _get(self, path: str, query: Mapping[str, str]) -> Any:
         try:

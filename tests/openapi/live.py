@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import uvicorn
 
 from rewriter.keyring import Keyring
 from tests.tracker.store.documents import document
 from tracker.api.app import api
-from tracker.api.keys import ApiKeys
+from tracker.api.keys import ApiKeys, digest, fresh
 from tracker.health import Health
+from tracker.store.access import KeyRecords, Scope
 from tracker.store.database import Store
 from tracker.store.row import row
 
@@ -23,10 +26,21 @@ EVENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Where the API answers, and a key that opens everything."""
+    """Where the API answers, a key that opens everything, and the store that it answers from."""
 
     url: str
     key: str
+    store: Store
+
+    def client(self, key: str = "") -> httpx.AsyncClient:
+        """Return a client of the API, with a key of its own if one is given."""
+        return httpx.AsyncClient(base_url=self.url, auth=("api", key or self.key))
+
+    async def key_for(self, scope: Scope, *domains: str) -> str:
+        """Make a key for less than everything."""
+        key, record = fresh("for a test", scope, domains, int(time.time()))
+        await KeyRecords(self.store).add(record)
+        return key
 
 
 class Server(uvicorn.Server):
@@ -39,24 +53,26 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def live(folder: Path) -> AsyncIterator[Live]:
+async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
     """Run the API in this process until the block is left."""
     keyring = folder / "keyring.json"
     Keyring.new().save(keyring)
     store = await Store.open(folder / "store.db")
-    await store.insert([row(document(number)) for number in range(EVENTS)])
+    await store.insert([row(document(number)) for number in range(events)])
     key = secrets.token_urlsafe(8)
 
     async def well() -> Health:
         return Health("ok", {})
 
-    app = api(store, ApiKeys.of(key), well, bytes, keyring=keyring)
+    keys = ApiKeys([digest(key)], KeyRecords(store))
+    app = api(store, keys, well, bytes, keyring=keyring)
     server = Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", key)
+        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", key, store)
     finally:
+        app.state.arrivals.close()
         server.should_exit = True
         await serving
         await store.close()

@@ -15,9 +15,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tracker.api import audit, events, feed, openapi
+from tracker.api import audit, events, export, feed, openapi, stats, tags
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
+from tracker.api.arrivals import Arrivals
 from tracker.api.keys import ApiKeys
 from tracker.api.operation import Operation, routes
 from tracker.api.rate import Rates
@@ -30,8 +31,11 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text ex
 # What needs nothing but the store. Each part of the API lists its own operations.
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *events.OPERATIONS,
+    *export.OPERATIONS,
     *feed.OPERATIONS,
     *audit.OPERATIONS,
+    *stats.OPERATIONS,
+    *tags.OPERATIONS,
 )
 
 
@@ -95,6 +99,7 @@ def api(
     )
     app.router.redirect_slashes = False
     app.state.store = store
+    app.state.arrivals = Arrivals(store)
     app.state.public_url = public_url
     return app
 

@@ -117,6 +117,7 @@ async def work(settings: OfficeSettings) -> None:
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
         for task in (*late, refreshing, noting):
             task.cancel()
+        office.app.state.arrivals.close()  # who waits for events would hold the server up
         ended.set()
         server.should_exit = True
 

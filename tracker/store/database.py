@@ -7,28 +7,30 @@ to whoever follows it, in the order of insertion.
 
 import asyncio
 import logging
-import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Final, Self
 
-import msgspec
-from sqlalchemy import Connection, Executable, select, update
-from sqlalchemy.dialects import sqlite as dialect
+from sqlalchemy import Connection, Executable, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tracker.store import migrations, query, schema, sqlite
-from tracker.store.document import packed, unpacked
+from tracker.store import insertion, migrations, query, schema, sqlite
+from tracker.store.change import Follower
+from tracker.store.document import Damaged, unpacked
 from tracker.store.row import Row
 
 PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
 logger = logging.getLogger(__name__)
 
 FIRST = "0001"  # the revision of files that are older than telling it
+
+
+# What is kept in step with the events, in the transaction that stores them, in this order.
+FOLLOWERS: Final[tuple[Follower, ...]] = ()
 
 
 class StoreError(Exception):
@@ -52,6 +54,7 @@ class Ingested:
     """An event on the feed. Sequence numbers grow with every insertion, with gaps."""
 
     sequence: int
+    domain: str
     document: bytes
 
 
@@ -96,12 +99,11 @@ class Store:
         """
         if not rows:
             return
+        batch = insertion.prepared(rows)
         async with self.writing() as connection:
-            last = await _advance(connection, len(rows))
-            first = last - len(rows) + 1
-            await connection.execute(INSERT_EVENT, list(_event_values(rows, first)))
-            if tags := list(_tag_values(rows)):
-                await connection.execute(INSERT_TAG, tags)
+            changes = await insertion.store(connection, batch)
+            for follower in FOLLOWERS:
+                await follower(connection, changes)
 
     async def page(self, walk: query.Walk) -> list[Found]:
         """Return the events of a walk. Raises StoreUnavailable."""
@@ -117,14 +119,14 @@ class Store:
         StoreUnavailable.
         """
         ordered = (
-            select(schema.event.c.sequence, schema.event.c.document)
+            select(schema.event.c.sequence, schema.event.c.domain, schema.event.c.document)
             .where(schema.event.c.sequence > after)
             .order_by(schema.event.c.sequence)
             .limit(limit)
         )
         async with self.reading() as connection:
             return [
-                Ingested(row.sequence, unpacked(row.document))
+                Ingested(row.sequence, row.domain, unpacked(row.document))
                 for row in await connection.execute(ordered)
             ]
 
@@ -154,34 +156,6 @@ class Store:
         with _unavailable():
             async with self._writer.begin() as connection:
                 yield connection
-
-
-_event = dialect.insert(schema.event)
-INSERT_EVENT = _event.on_conflict_do_update(
-    index_elements=schema.event.primary_key.columns,
-    set_={name: _event.excluded[name] for name in ("document", "revision", "sequence")},
-    where=_event.excluded.revision > schema.event.c.revision,
-)
-INSERT_TAG = dialect.insert(schema.tag).on_conflict_do_nothing()
-
-
-def _event_values(rows: Iterable[Row], first: int) -> Iterator[dict[str, Any]]:
-    for sequence, row in enumerate(rows, first):
-        values = msgspec.structs.asdict(row)
-        del values["tags"]
-        yield values | {"sequence": sequence, "document": packed(row.document)}
-
-
-def _tag_values(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        for tag in row.tags:
-            yield {"domain": row.domain, "tag": tag, "at": row.at, "id": row.id}
-
-
-async def _advance(connection: AsyncConnection, count: int) -> int:
-    """Take `count` sequence numbers; return the last one."""
-    advanced = update(schema.ingested).values(last=schema.ingested.c.last + count)
-    return await _number(connection, advanced.returning(schema.ingested.c.last))
 
 
 def _prepare(connection: Connection, path: Path) -> None:
@@ -220,5 +194,5 @@ def _unavailable() -> Iterator[None]:
         raise StoreUnavailable(f"the store can't answer: {error.orig}") from error
     except PoolTimeout as error:
         raise StoreUnavailable("the store can't answer: every connection is in use") from error
-    except zlib.error as error:
+    except Damaged as error:
         raise StoreUnavailable("the store can't answer: a document in it is damaged") from error
