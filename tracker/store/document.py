@@ -53,7 +53,13 @@ DICTIONARY: Final = b"".join(
 )
 
 
-_deflate = zlib.compressobj(wbits=RAW, zdict=DICTIONARY)  # copied, since its setting up costs most
+class Damaged(Exception):
+    """What is stored is no document."""
+
+
+# Copied, since its setting up costs most. Of nine levels and as many sizes of memory these take
+# 28 µs instead of the 36 of zlib's own choice, and 188 bytes instead of 183.
+_deflate = zlib.compressobj(level=3, wbits=RAW, memLevel=4, zdict=DICTIONARY)
 
 
 def packed(document: bytes) -> bytes:
@@ -63,5 +69,12 @@ def packed(document: bytes) -> bytes:
 
 
 def unpacked(stored: bytes) -> bytes:
-    """Return a document as it came. Raises zlib.error if what is stored is damaged."""
-    return zlib.decompressobj(RAW, DICTIONARY).decompress(stored[len(MARK) :])
+    """Return a document as it came. Raises Damaged if that can't be told any more."""
+    inflate = zlib.decompressobj(RAW, DICTIONARY)
+    try:
+        document = inflate.decompress(stored[len(MARK) :])
+    except zlib.error as error:
+        raise Damaged(f"a document in the store is damaged: {error}") from error
+    if not inflate.eof or not stored.startswith(MARK):
+        raise Damaged("a document in the store is damaged: it is cut off, or of another kind")
+    return document

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, Connection, FromClause, text
+from sqlalchemy import URL, Connection, FromClause, Table, text
 from sqlalchemy import event as hook
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -63,6 +64,11 @@ def claim(connection: Connection) -> None:
     """Mark the file as a store whose revision is told."""
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
     connection.exec_driver_sql(f"PRAGMA user_version={TOLD}")
+
+
+def insert_if_absent(table: Table) -> Insert:
+    """Return the insertion of rows that leaves those alone whose key is there."""
+    return insert(table).on_conflict_do_nothing()
 
 
 def _number(connection: Connection, statement: str) -> int:
