@@ -4,29 +4,45 @@ Promise: every call ends within the time given to it, whatever the CA answers or
 wrong is a `Problem`. Nothing is written to disk: keys and URLs are handed in and out.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from certs.acme.jwk import AccountKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from josepy.json_util import encode_b64jose
+
+from certs.acme import jws
+from certs.acme.chain import leaf
+from certs.acme.exchange import exchanging
+from certs.acme.jwk import AccountKey, public_jwk
+from certs.acme.order import CHAIN, Ordering, Wanted, clean_chain, located
+from certs.acme.problem import BAD_ANSWER, TIMED_OUT, Problem
+from certs.acme.renewal import renewal_window
+from certs.acme.signed import Signed, Wait
 from certs.acme.values import (
+    HTTP_01,
     ChallengeKind,
     ExternalAccount,
     Issued,
-    Meta,
     Progress,
     RenewalWindow,
     Responder,
 )
+from certs.acme.wire import Account, Directory, decoded, refusal
+
+_log = logging.getLogger(__name__)
 
 
 class Acme:
     """One CA as one account sees it. Many orders may run at once."""
 
-    meta: Meta  # read when the client was opened
-    account_url: str  # "" until registered or found
-    skew: float  # seconds that our clock is ahead of the CA's
+    def __init__(self, directory: Directory, signed: Signed) -> None:
+        self._directory = directory
+        self._signed = signed
+        self.meta = directory.meta.meta()  # as it was when the client was opened
 
     @classmethod
     @asynccontextmanager
@@ -39,16 +55,33 @@ class Acme:
         ca_file: Path | None = None,
         user_agent: str = "tracking-edge",
         clock: Callable[[], float] = time.time,
+        wait: Wait = asyncio.sleep,
+        patience: float = 30,
     ) -> AsyncIterator["Acme"]:
         """Read the directory, and close all connections at the end. Raises Problem, ValueError.
 
         `account_url` is what `register` returned earlier. `ca_file` holds the roots to trust
-        instead of the public ones, for a private CA.
+        instead of the public ones, for a private CA. `patience` is for one request, in seconds.
         """
-        given = (account_key, account_url, ca_file, user_agent, clock)
-        if directory_url:
-            raise NotImplementedError(given)
-        yield cls()
+        async with exchanging(
+            directory_url, ca_file=ca_file, user_agent=user_agent, patience=patience, clock=clock
+        ) as exchange:
+            answer = await exchange.get(directory_url)
+            if not answer.good:
+                raise refusal(answer, clock())
+            directory = decoded(answer, Directory)
+            signed = Signed(exchange, directory.new_nonce, account_key, account_url, wait)
+            yield cls(directory, signed)
+
+    @property
+    def account_url(self) -> str:
+        """Where the account is; "" until it was registered or found."""
+        return self._signed.account_url
+
+    @property
+    def skew(self) -> float:
+        """How many seconds our clock is ahead of the CA's, to a second, by its last answer."""
+        return self._signed.exchange.skew
 
     async def register(
         self,
@@ -62,23 +95,43 @@ class Acme:
         `contact` holds URLs such as "mailto:…". Where the CA has terms and they aren't agreed to,
         raises a Problem "userActionRequired" that names them, without asking the CA.
         """
-        raise NotImplementedError
+        if self.meta.terms_of_service and not terms_agreed:
+            terms = f"agree to its terms first: {self.meta.terms_of_service}"
+            raise Problem("userActionRequired", terms)
+        if self.meta.external_account_required and eab is None:
+            raise Problem(
+                "externalAccountRequired", "give the key id and HMAC key that it gave you"
+            )
+        url = self._directory.new_account
+        payload: dict[str, object] = {"termsOfServiceAgreed": terms_agreed}
+        payload |= {"contact": list(contact)} if contact else {}
+        if eab:
+            payload["externalAccountBinding"] = jws.bound(eab, self._signed.key, url)
+        return await self._account(payload)
 
     async def find_account(self) -> str | None:
         """Return the URL of the account that this key has, None if there is none; make nothing."""
-        raise NotImplementedError
+        try:
+            return await self._account({"onlyReturnExisting": True})
+        except Problem as problem:
+            if problem.type != "accountDoesNotExist":
+                raise
+            return None
 
     async def change_contact(self, contact: Sequence[str]) -> None:
         """Tell the CA other contacts."""
-        raise NotImplementedError
+        await self._signed.post(self.account_url, {"contact": list(contact)})
 
     async def change_key(self, new_key: AccountKey) -> None:
         """Move the account to another key (RFC 8555 §7.3.5), and use that from now on."""
-        raise NotImplementedError
+        url = self._offered("key_change", "changing an account's key")
+        moved = {"account": self.account_url, "oldKey": public_jwk(self._signed.key)}
+        await self._signed.post(url, jws.signed(moved, key=new_key, url=url))
+        self._signed.key = new_key
 
     async def deactivate(self) -> None:
         """Close the account for ever; certificates stay valid."""
-        raise NotImplementedError
+        await self._signed.post(self.account_url, {"status": "deactivated"})
 
     async def issue(
         self,
@@ -88,7 +141,7 @@ class Acme:
         *,
         profile: str = "",
         replaces: str = "",
-        challenge: ChallengeKind = "http-01",
+        challenge: ChallengeKind = HTTP_01,
         order_url: str = "",
         progress: Progress | None = None,
         patience: float = 180,
@@ -101,15 +154,34 @@ class Acme:
         an order that `progress` told earlier, instead of making another; the CSR must then be the
         one that it was finalised with, if it was.
         """
-        raise NotImplementedError
+        wanted = Wanted(
+            name=name,
+            csr_der=csr_der,
+            challenge=challenge,
+            profile=self._offered_profile(profile),
+            replaces=replaces if self._directory.renewal_info else "",
+            order_url=order_url,
+        )
+        deadline = asyncio.get_running_loop().time() + patience
+        ordering = Ordering(self._signed, self._directory.new_order, wanted, respond, deadline)
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                return await ordering.chain(progress)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = f"{patience:g} s went by, and {ordering.doing}"
+            raise Problem(TIMED_OUT, late, url=ordering.url) from error
 
     async def chain(self, url: str) -> bytes:
         """Fetch a chain, such as one of `Issued.alternates`."""
-        raise NotImplementedError
+        return clean_chain(await self._signed.read(url, accept=CHAIN))
 
     async def renewal_info(self, chain_pem: bytes) -> RenewalWindow | None:
         """Ask when to renew (RFC 9773); None where the CA doesn't say such things."""
-        raise NotImplementedError
+        url = self._directory.renewal_info
+        return await renewal_window(self._signed.exchange, url, chain_pem) if url else None
 
     async def revoke(self, chain_pem: bytes, reason: int = 0) -> None:
         """Revoke a certificate; one that is revoked already is fine.
@@ -117,4 +189,32 @@ class Acme:
         `reason` is of RFC 5280 §5.3.1: 0 unspecified, 1 keyCompromise, 4 superseded,
         5 cessationOfOperation.
         """
-        raise NotImplementedError
+        der = leaf(chain_pem).public_bytes(Encoding.DER)
+        url = self._offered("revoke_cert", "revoking")
+        try:
+            await self._signed.post(url, {"certificate": encode_b64jose(der), "reason": reason})
+        except Problem as problem:
+            if problem.type != "alreadyRevoked":
+                raise
+
+    async def _account(self, payload: object) -> str:
+        answer = await self._signed.post_by_key(self._directory.new_account, payload)
+        if (status := decoded(answer, Account).status) != "valid":
+            raise Problem("unauthorized", f"the account is {status}", url=answer.url)
+        self._signed.account_url = located(answer, self._signed)
+        return self.account_url
+
+    def _offered(self, resource: str, what: str) -> str:
+        if url := getattr(self._directory, resource):
+            return str(url)
+        raise Problem(BAD_ANSWER, f"its directory has no place for {what}")
+
+    def _offered_profile(self, profile: str) -> str:
+        if not profile or profile in self.meta.profiles:
+            return profile
+        # A CA that gives a profile up mustn't take the names' certificates along.
+        _log.warning(
+            "the CA doesn't offer the profile; ordering what it gives by default",
+            extra={"profile": profile, "offered": sorted(self.meta.profiles)},
+        )
+        return ""

@@ -14,12 +14,14 @@ TIMED_OUT: Final = "timedOut"  # connected, or even answered, but not done in th
 BAD_ANSWER: Final = "badAnswer"  # answered what isn't ACME, or leads where we don't go
 UNKNOWN: Final = "unknown"  # refused without saying why in ACME's words
 NO_CHALLENGE: Final = "noUsableChallenge"  # the CA doesn't offer the challenge that we answer
+ORDER_INVALID: Final = "orderInvalid"  # the CA gave the order up without saying why
 
 _WORDS: Final = {
     UNREACHABLE: "the CA can't be reached",
     TIMED_OUT: "the CA doesn't get done",
     BAD_ANSWER: "the CA's answer makes no sense",
     NO_CHALLENGE: "the CA offers no challenge that is answered here",
+    ORDER_INVALID: "the CA gave the order up",
     "accountDoesNotExist": "the CA doesn't know this account",
     "alreadyReplaced": "the CA has seen this certificate replaced before",
     "alreadyRevoked": "the certificate is revoked already",
@@ -46,6 +48,7 @@ _WORDS: Final = {
     "unsupportedIdentifier": "the CA doesn't issue for this kind of name",
     "userActionRequired": "the CA wants something done by hand first",
 }
+_MOST_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,9 @@ class Problem(Exception):
         if self.retry_after is not None:
             said.append(f"it asks to wait {self.retry_after} s")
         return f"{'; '.join(filter(None, said))} ({self.type})"
+
+
+def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """Return text from outside as it may stand in a terminal and a log: one short line."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text[: 4 * most]).split())
+    return line if len(line) <= most else f"{line[:most]}…"

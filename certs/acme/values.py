@@ -1,13 +1,18 @@
 """What is handed to the ACME client and what comes back: frozen values, no I/O."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from josepy.errors import DeserializationError
+from josepy.json_util import decode_b64jose
+
 ChallengeKind = Literal["http-01", "tls-alpn-01"]
 HTTP_01: Final = "http-01"
 TLS_ALPN_01: Final = "tls-alpn-01"
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,14 @@ class ExternalAccount:
     @classmethod
     def parse(cls, key_id: str, hmac_key: str) -> "ExternalAccount":
         """Take the key as CAs print it, in base64url. Raises ValueError."""
-        raise NotImplementedError
+        text = hmac_key.strip().rstrip("=")
+        try:
+            decoded = decode_b64jose(text) if _BASE64URL.fullmatch(text) else b""
+        except DeserializationError:
+            decoded = b""
+        if not (key_id and decoded):
+            raise ValueError("an external account is a key id and an HMAC key in base64url")
+        return cls(key_id, decoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ class Responder(Protocol):
         """
 
 
-Step = Literal["ordered", "authorised", "finalised", "issued"]
+Step = Literal["ordered", "authorised", "finalised"]
 
 # Awaited with the step that was reached and the order's URL, before the next request to the CA.
 # What it raises ends the issuance.

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from dnslib import (  # type: ignore[import-untyped]
+from dnslib import (
     QTYPE,
     RCODE,
     RR,
