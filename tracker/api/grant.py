@@ -32,6 +32,11 @@ class Grant:
     scope: Scope = "write"
     domains: frozenset[str] = frozenset()
 
+    @property
+    def who(self) -> str:
+        """Name the key's holder in the audit log."""
+        return f"key {self.id}"
+
     def check(self, need: Need, domain: str | None) -> None:
         """Raise Refused unless the key opens what an endpoint needs.
 
