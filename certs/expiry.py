@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from certs.renewal import DAY, life_left_at_renewal
+from certs.renewal import DAY, HOUR, MINUTE, life_left_at_renewal
 
 Kind = Literal[
     "renewal-missed", "expires-7", "expires-3", "expires-1", "expired", "rejected", "suspended"
@@ -65,3 +65,18 @@ def stage(not_before: float, not_after: float, now: float) -> Stage | None:
             return each
     missed = life_left_at_renewal(not_before, not_after) - MISSED.share * life
     return MISSED if left <= missed else None
+
+
+def sentence(not_after: float, now: float) -> str:
+    """Say how long a certificate still has."""
+    left = not_after - now
+    if left <= 0:
+        return f"The certificate expired {_span(-left)} ago, and is served all the same."
+    return f"The certificate expires in {_span(left)} and was not renewed."
+
+
+def _span(seconds: float) -> str:
+    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if (number := int(seconds // unit)) >= 1:
+            return f"{number} {name}" + ("" if number == 1 else "s")
+    return "less than a minute"

@@ -16,10 +16,10 @@ class Alerts:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def raise_(self, raised: Alert) -> bool:
+    async def raise_(self, raised: Alert, *, deliver: bool) -> bool:
         """Keep an alert; False if it was raised before, here or elsewhere.
 
-        Raises VaultUnavailable.
+        Without anybody to deliver to, it is kept as delivered. Raises VaultUnavailable.
         """
         same = (
             alert.c.name == raised.name,
@@ -35,7 +35,7 @@ class Alerts:
                     kind=raised.kind,
                     occasion=raised.occasion,
                     raised_at=raised.at,
-                    delivered_at=0,
+                    delivered_at=0 if deliver else raised.at,
                     document=msgspec.json.encode(raised),
                 )
             )

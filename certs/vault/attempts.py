@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Column, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from certs.vault.database import Vault
@@ -76,3 +76,16 @@ async def add(connection: AsyncConnection, made: Attempt) -> None:
     """Add to the history within a transaction that is under way."""
     values = {name: getattr(made, name) for name in Attempt.__slots__}
     await connection.execute(insert(attempt).values(values))
+
+
+async def times(
+    connection: AsyncConnection, what: What, where: Column[str], value: str, since: float
+) -> list[float]:
+    """Return when something that counts to a limit happened, within a transaction."""
+    query = select(attempt.c.at).where(
+        attempt.c.what == what,
+        where == value,
+        attempt.c.at > since,
+        attempt.c.exempt.is_(False),
+    )
+    return [row.at for row in await connection.execute(query)]

@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from certs.vault.accounts import key_bytes, read_key
+from certs.vault.attempts import Attempt, add
 from certs.vault.bundle import Bundle
 from certs.vault.database import Vault, advance
 from certs.vault.examined import Validity
@@ -85,22 +86,24 @@ class Certificates:
         key = read_key(self._vault.unsealed(row.key, _draft_use(name)))
         return Draft(name, row.directory, key, row.replaces, row.order_url, row.begun_at)
 
-    async def ordered(self, held: Lease, order_url: str) -> None:
-        """Keep the URL of the order that is under way. Raises LeaseLost, VaultUnavailable."""
+    async def ordered(self, held: Lease, order: Attempt) -> None:
+        """Keep the URL of an order that was made. Raises LeaseLost, VaultUnavailable."""
         async with self._vault.writing() as connection:
             await fenced(connection, held)
             await connection.execute(
-                update(draft).where(draft.c.name == held.name).values(order_url=order_url)
+                update(draft).where(draft.c.name == held.name).values(order_url=order.order_url)
             )
+            await add(connection, order)
 
-    async def discard(self, held: Lease) -> None:
-        """Forget the order that is under way. Raises LeaseLost, VaultUnavailable."""
+    async def discard(self, held: Lease, failed: Attempt) -> None:
+        """Forget an order that came to nothing. Raises LeaseLost, VaultUnavailable."""
         async with self._vault.writing() as connection:
             await fenced(connection, held)
             await connection.execute(delete(draft).where(draft.c.name == held.name))
+            await add(connection, failed)
 
     async def commit(
-        self, held: Lease, made: Draft, chain_pem: bytes, valid: Validity, now: float
+        self, held: Lease, made: Draft, chain_pem: bytes, valid: Validity, issued: Attempt
     ) -> Bundle:
         """Put a certificate that was examined in the place of the last one, and end its order.
 
@@ -121,22 +124,33 @@ class Certificates:
                     key=self._vault.master.seal(key_pem, _use(held.name, generation)),
                     not_before=valid.not_before,
                     not_after=valid.not_after,
-                    committed_at=now,
+                    committed_at=issued.at,
                     revoked_at=0,
                 )
             )
             await connection.execute(delete(draft).where(draft.c.name == held.name))
+            await add(connection, issued)
             await advance(connection)
         return Bundle(held.name, chain_pem, key_pem, generation, valid.not_before, valid.not_after)
 
-    async def revoked(self, held: Lease, generation: int, now: float) -> None:
+    async def revoked(self, held: Lease, generation: int, done: Attempt) -> None:
         """Note that a certificate was revoked. Raises LeaseLost, VaultUnavailable."""
         async with self._vault.writing() as connection:
             await fenced(connection, held)
             await connection.execute(
                 update(certificate)
                 .where(certificate.c.name == held.name, certificate.c.generation == generation)
-                .values(revoked_at=now)
+                .values(revoked_at=done.at)
+            )
+            await add(connection, done)
+
+    async def forget(self, name: str, generation: int) -> None:
+        """Forget a certificate that is of no use to anybody. Raises VaultUnavailable."""
+        async with self._vault.writing() as connection:
+            await connection.execute(
+                delete(certificate).where(
+                    certificate.c.name == name, certificate.c.generation == generation
+                )
             )
 
     async def put_draft(self, connection: AsyncConnection, made: Draft) -> None:

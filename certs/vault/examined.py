@@ -54,11 +54,6 @@ def examine(
     return _in_date(leaf, now)
 
 
-def serial(chain_pem: bytes) -> str:
-    """Return the leaf's serial number as CAs print it. Raises Unfit."""
-    return f"{_read(chain_pem)[0].serial_number:x}"
-
-
 def _read(chain_pem: bytes) -> Sequence[x509.Certificate]:
     if len(chain_pem) > MOST_BYTES:
         raise Unfit(f"the chain has more than {MOST_BYTES} bytes")
@@ -100,7 +95,10 @@ def _in_order(chain: Sequence[x509.Certificate]) -> None:
 def _no_test(leaf: x509.Certificate) -> None:
     issuer = leaf.issuer.rfc4514_string()
     if any(word in issuer for word in TEST_ISSUERS):
-        raise Unfit("the certificate is of a test CA, which no client trusts")
+        raise Unfit(
+            "the certificate is of a test CA, which no client trusts: set 'acme.directory' to the"
+            " CA's production directory"
+        )
 
 
 def _in_date(leaf: x509.Certificate, now: float) -> Validity:
