@@ -214,7 +214,7 @@ class Acme:
             return profile
         # A CA that gives a profile up mustn't take the names' certificates along.
         _log.warning(
-            "the CA doesn't offer the profile; ordering what it gives by default",
-            extra={"profile": profile, "offered": sorted(self.meta.profiles)},
+            "acme_profile_not_offered",
+            extra={"profile": profile, "offered": ", ".join(sorted(self.meta.profiles))},
         )
         return ""

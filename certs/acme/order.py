@@ -136,8 +136,8 @@ class Ordering:
             # RFC 9773 §5: which certificate is replaced is a hint. An account change, a second
             # renewal or a CA that forgot must not keep a name without a certificate.
             _log.warning(
-                "the CA doesn't take the order as a renewal; ordering as for a new name",
-                extra={"domain": self._wanted.name, "problem": problem.sentence},
+                "acme_renewal_not_taken_as_one",
+                extra={"domain": self._wanted.name, "reason": problem.sentence},
             )
             del payload["replaces"]
             answer = await self._signed.post(self._new_order, payload)

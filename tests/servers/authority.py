@@ -64,17 +64,30 @@ class Authority:
     ) -> Pair:
         """Sign a leaf for DNS names and addresses; valid from yesterday for 90 days unless told."""
         key = key or ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certified = self.certify(
+            key.public_key(), *names, not_before=not_before, not_after=not_after
+        )
+        return Pair(certified, private)
+
+    def certify(
+        self,
+        key: ec.EllipticCurvePublicKey,
+        *names: str,
+        not_before: datetime.datetime | None = None,
+        not_after: datetime.datetime | None = None,
+    ) -> bytes:
+        """Sign a leaf for somebody's key; return the chain."""
         now = datetime.datetime.now(datetime.UTC)
         start, end = not_before or now - _DAY, not_after or now + 90 * _DAY
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         leaf = (
-            _builder(x509.Name([]), self._name, key.public_key(), start, end)
+            _builder(x509.Name([]), self._name, key, start, end)
             .add_extension(x509.SubjectAlternativeName([*map(_general, names)]), critical=True)
             .add_extension(issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return Pair(leaf.public_bytes(Encoding.PEM) + self.root_pem, private)
+        return leaf.public_bytes(Encoding.PEM) + self.root_pem
 
 
 def _builder(

@@ -1,8 +1,8 @@
 """The servers as pytest fixtures. A conftest says `from tests.servers.fixtures import *`.
 
 `zone` answers for nothing until the test adds to it; `resolver` serves it, `answers` stands at the
-names' ports, and `pebbles` starts CAs that use both, with the modes that it is given. A test skips,
-and says how to bring Pebble, where that is missing.
+names' ports, `pebbles` starts CAs that use both, with the modes that it is given, and `faulty`
+stands before one. A test skips, and says how to bring Pebble, where that is missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +15,10 @@ import pytest
 from tests.servers import dns, pebble
 from tests.servers.answers import Answers, answering
 from tests.servers.dns import Resolver, Zone
+from tests.servers.faulty import Faulty, between
 from tests.servers.pebble import Missing, Pebble
 
-__all__ = ["Pebbles", "answers", "pebbles", "resolver", "zone"]
+__all__ = ["Pebbles", "answers", "faulty", "pebbles", "resolver", "zone"]
 
 Pebbles = Callable[..., Pebble]
 
@@ -55,3 +56,9 @@ def pebbles(tmp_path: Path, resolver: Resolver, answers: Answers) -> Iterator[Pe
                 pytest.skip(f"NO CA TO TEST WITH: {error}")
 
         yield start
+
+
+@pytest.fixture
+def faulty(pebbles: Pebbles) -> Iterator[Faulty]:
+    with between(pebbles()) as faulty:
+        yield faulty

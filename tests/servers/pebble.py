@@ -37,11 +37,16 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pebble:
-    """A CA that runs. `ca_file` holds the root of its API, not of what it issues."""
+    """A CA that runs. `ca_file` holds the root of its API, not of what it issues.
+
+    `api_chain` and `api_key` are what its API shows to its clients.
+    """
 
     directory: str
     management: str
     ca_file: Path
+    api_chain: Path
+    api_key: Path
     http_port: int
     tls_port: int
     log: Path
@@ -118,6 +123,8 @@ def running(
             directory=f"https://127.0.0.1:{api}/dir",
             management=f"https://127.0.0.1:{management}",
             ca_file=ca_file,
+            api_chain=chain,
+            api_key=key,
             http_port=config["httpPort"],
             tls_port=config["tlsPort"],
             log=log,
