@@ -5,10 +5,12 @@ signatures are wrong (`bogus`) is told from a server that is broken (`servfail`)
 both answer with SERVFAIL: what was refused is asked for once more without validation.
 """
 
+import contextlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import dns.asyncquery
 import dns.edns
@@ -79,25 +81,13 @@ def resolvers(texts: Sequence[str]) -> tuple[Resolver, ...]:
 
 
 def _resolver(text: str) -> Resolver:
-    host, port = _split(text)
+    with contextlib.suppress(ValueError):
+        return Resolver(str(ipaddress.ip_address(text)))
     try:
-        host = str(ipaddress.ip_address(host))
+        parts = urlsplit(f"//{text}")
+        return Resolver(str(ipaddress.ip_address(parts.hostname or "")), parts.port or PORT)
     except ValueError as error:
         raise ValueError(f"{text!r} should be an address such as 9.9.9.9 or [::1]:5353") from error
-    if not 0 < port < 65536:
-        raise ValueError(f"{text!r} has no port that exists")
-    return Resolver(host, port)
-
-
-def _split(text: str) -> tuple[str, int]:
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    else:
-        host, port = text, ""
-    return host, int(port) if port.isascii() and port.isdecimal() else PORT
 
 
 async def ask(name: str, kind: Type, among: Sequence[Resolver]) -> Reply:
