@@ -73,11 +73,14 @@ def _range(own: dict[str, str], now: int) -> tuple[int, int, bool]:
 
 
 def _time(name: str, own: dict[str, str]) -> int | None:
-    if name not in own:
-        return None
-    time = _seconds(own[name])
+    return moment(name, own[name]) if name in own else None
+
+
+def moment(name: str, text: str) -> int:
+    """Read a parameter that is a time; return microseconds. Raises Refused."""
+    time = _seconds(text)
     if time is None:
-        time = _date(own[name])
+        time = _date(text)
     if time is None or not 0 <= time <= LATEST:
         raise Refused(
             f"`{name}` is a time like `Fri, 3 May 2013 09:00:00 -0000` (RFC 2822)"

@@ -29,7 +29,6 @@ SUPPRESSED: Final = ("suppress-bounce", "suppress-unsubscribe", "suppress-compla
 PERMANENT: Final = (*SUPPRESSED, "bounce", "delayed-bounce", "webhook", "optimized")
 BOUNCES: Final = ("bounce", "generic", "hardfail")
 REASON = re.compile(r"[a-z][a-z0-9-]{0,31}")
-DIMENSIONS: Final = ("country", "provider", "device")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class Tally:
         if not row.tags:
             return
         for dimension, value in told.aggregates(row):
+            if told.kind in {"accepted", "delivered"} and dimension != "provider":
+                continue  # servers did that: it says nothing of where, and with what, people read
             for tag in row.tags:
                 for name in names:
                     self.aggregates[row.domain, tag, dimension, value, name] += 1
@@ -128,7 +130,7 @@ COUNTED_BY: Final[Mapping[str, str | None]] = {
 async def count(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """Bring the figures up to date with what was just inserted, in the same transaction."""
     keys = [key(change.row) for change in changes]
-    before = await _pairs(connection, [known for known in keys if known is not None])
+    before = await pairs_of(connection, [known for known in keys if known is not None])
     batch = Batch(dict(before))
     for change, pair_key in zip(changes, keys, strict=True):
         batch.take(change, pair_key)
@@ -191,14 +193,14 @@ class Batch:
         self.tally.aggregated(row, told, (told.kind, unique) if unique and fresh else (told.kind,))
 
 
-async def _pairs(connection: AsyncConnection, keys: Sequence[int]) -> dict[int, Pair]:
-    found = {}
+async def pairs_of(connection: AsyncConnection, keys: Sequence[int]) -> dict[int, Pair]:
+    """Return what is known of pairs, by their keys."""
+    found: dict[int, Pair] = {}
     for part in parts(list(dict.fromkeys(keys))):
         there = select(pair_table).where(pair_table.c.key.in_(part))
         for row in await connection.execute(there):
-            values = dict(row._mapping)
-            values["tags"] = tuple(values["tags"].split("\n")) if values["tags"] else ()
-            found[values.pop("key")] = Pair(**values)
+            known, *hours, tags, tagged = row
+            found[known] = Pair(*hours, tuple(tags.split("\n")) if tags else (), tagged)
     return found
 
 
