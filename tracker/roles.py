@@ -3,6 +3,7 @@
 import socket
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 
 import msgspec
 
@@ -14,16 +15,30 @@ from tracker.supervise import Child
 
 API_KEY = "api.key"
 SPOOL = "spool"
+CERTIFICATES = "certs"
+MASTER_KEY = "master.key"
+PUBLISHED = "domains.json"
+# OpenSSL reads it at birth alone; an operator's own OPENSSL_CONF comes first.
+TLS_GROUPS = (("OPENSSL_CONF", str(files("certs.front") / "openssl.cnf")),)
 STORE = "store.db"
 
 
-def edge(settings: Settings, listeners: Sequence[socket.socket]) -> list[Child]:
+def edge(
+    settings: Settings,
+    listeners: Sequence[socket.socket],
+    tls_listeners: Sequence[socket.socket] = (),
+) -> list[Child]:
     """Return the workers that answer recipients, all on the same sockets."""
     descriptors = [listener.fileno() for listener in listeners]
+    tls_descriptors = [listener.fileno() for listener in tls_listeners]
     told = WorkerSettings(
         listen_fds=descriptors,
         spool=str(settings.data / SPOOL),
         keyring=str(settings.keyring_path),
+        tls_listen_fds=tls_descriptors,
+        certificates=str(settings.data / CERTIFICATES),
+        master_key=str(settings.data / MASTER_KEY),
+        published=str(settings.data / PUBLISHED),
         trusted_proxies=settings.edge.trusted_proxies,
         tracking_domains=list(settings.edge.tracking_domains),
         late_after=settings.edge.late_after,
@@ -31,7 +46,13 @@ def edge(settings: Settings, listeners: Sequence[socket.socket]) -> list[Child]:
         log_format=logs.form(settings.log.format),
     )
     return [
-        _child(f"edge-{number}", "tracker.edge.worker", told, descriptors)
+        _child(
+            f"edge-{number}",
+            "tracker.edge.worker",
+            told,
+            descriptors + tls_descriptors,
+            environment=TLS_GROUPS if tls_descriptors else (),
+        )
         for number in range(1, settings.workers + 1)
     ]
 
@@ -67,4 +88,5 @@ def _child(
 ) -> Child:
     # -P: a file in the current folder must not stand in for a module of the same name.
     command = (sys.executable, "-P", "-m", module)
-    return Child(name, command, msgspec.json.encode(told), tuple(inherits), vital)
+    environment: tuple[tuple[str, str], ...] = (),
+    return Child(name, command, msgspec.json.encode(told), tuple(inherits), vital, environment)

@@ -10,6 +10,7 @@ supervisor itself is killed, its children see their standard input close, drain 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ class Child:
     """A process to keep alive. `settings` is one line of JSON, the first of its standard input.
 
     If a `vital` one can't start at all, nothing runs; any other is tried again until it can.
+    `environment` adds to the supervisor's own, which overrules it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Child:
     settings: bytes
     inherits: tuple[int, ...] = ()
     vital: bool = True
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class Kept:
@@ -115,6 +118,7 @@ class Kept:
             *self.child.command,
             stdin=asyncio.subprocess.PIPE,
             pass_fds=self.child.inherits,
+            env=dict(self.child.environment) | os.environ,
             # Out of the terminal's process group: Ctrl-C reaches the supervisor alone, which
             # drains in order.
             start_new_session=True,

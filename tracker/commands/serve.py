@@ -13,7 +13,8 @@ from rewriter.keyring import Keyring, KeyringError
 from tracker import folder, logs, roles
 from tracker.commands.options import Config, configured
 from tracker.listen import bind, bound
-from tracker.settings import Settings
+from tracker.mistake import Exit, Mistake
+from tracker.settings import Edge, Settings
 from tracker.supervise import Child, supervise
 
 LOOK_EVERY = 0.5  # seconds between two looks at the keyring's file
@@ -44,17 +45,32 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
     logs.configure(logs.form(settings.log.format))
     folder.prepare(settings.data)
     Keyring.load(settings.keyring_path)
+    _consistent(settings.edge)
     with contextlib.ExitStack() as held:
         edges = [held.enter_context(bind(at, "edge.listen")) for at in settings.edge.listen if edge]
-        stages = [roles.edge(settings, edges)] if edge else []
-        listeners = edges
+        secured = [
+            held.enter_context(bind(at, "edge.tls_listen"))
+            for at in settings.edge.tls_listen
+            if edge
+        ]
+        stages = [roles.edge(settings, edges, secured)] if edge else []
+        listeners = [*edges, *secured]
         if office:
             held.enter_context(folder.locked(settings.data))
             api = held.enter_context(bind(settings.api.listen, "api.listen"))
             stages.append([roles.office(settings, api, vital=not edge)])
-            listeners = [*edges, api]
+            listeners = [*listeners, api]
         logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
         return asyncio.run(_supervised(stages, listeners, settings.keyring_path))
+
+
+def _consistent(edge: Edge) -> None:
+    if edge.tls_listen and edge.tls == "external":
+        raise Mistake(
+            'edge.tls is "external", so the edge has no certificates for edge.tls_listen: leave one'
+            " of them out",
+            Exit.CONFIG,
+        )
 
 
 async def _supervised(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tracker.edge.answer import HOME, NOT_FOUND, REQUEST_UNFINISHED, ROBOTS_TXT, Answer, Asked, Edge
+from tracker.edge.wellknown import WellKnown
 
 FORM_WITHIN: Final = 10.0  # seconds for a body to arrive; nobody's form takes one
 MAX_BODY: Final = 16 * 1024  # bytes of an unsubscription's form; RFC 8058 sends 26
@@ -26,7 +27,13 @@ def application(lifespan: Lifespan) -> Starlette:
         routes=[
             Route("/o/{token:path}", open_pixel, methods=["GET"]),
             Route("/c/{token:path}", click, methods=["GET"]),
+            # Where apps are meant to open a link, its path says so: Apple's and Android's rules
+            # match paths. It is a click, by its token and in every other way.
+            Route("/a/{token:path}", click, methods=["GET"]),
             Route("/u/{token:path}", unsubscribe, methods=["GET", "POST"]),
+            Route("/.well-known/acme-challenge/{token:path}", challenge, methods=["GET"]),
+            Route("/.well-known/apple-app-site-association", app_site_association),
+            Route("/.well-known/assetlinks.json", asset_links),
             Route("/robots.txt", constant(ROBOTS_TXT), methods=["GET"]),
             Route("/", constant(HOME), methods=["GET"]),
         ],
@@ -67,6 +74,24 @@ async def unsubscribe(request: Request) -> Response:
     return response(await edge.unsubscribe(asked(request, via)))
 
 
+async def challenge(request: Request) -> Response:
+    """Prove to a CA that the name leads here; the disk, the spool and the keys aren't asked."""
+    well_known: WellKnown = request.state.well_known
+    return response(well_known.challenge(host(request), request.path_params["token"]))
+
+
+async def app_site_association(request: Request) -> Response:
+    """Tell Apple's systems which app opens which links; 404 where the domain has no app."""
+    well_known: WellKnown = request.state.well_known
+    return response(well_known.app_site_association(host(request)))
+
+
+async def asset_links(request: Request) -> Response:
+    """Tell Android which app may open links; 404 where the domain has no app."""
+    well_known: WellKnown = request.state.well_known
+    return response(well_known.asset_links(host(request)))
+
+
 async def not_found(_request: Request, _error: Exception) -> Response:
     """Answer what leads nowhere."""
     return response(NOT_FOUND)
@@ -96,16 +121,20 @@ def response(answer: Answer) -> Response:
 
 def asked(request: Request, via: str = "") -> Asked:
     """Return what a request brought, as uvicorn and its proxy handling tell it."""
-    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
-    hosts = [value for name, value in headers if name == b"host"]
     return Asked(
         request.method,
         request.path_params["token"].encode("utf-8", "surrogateescape"),
-        hosts[0] if len(hosts) == 1 else b"",
-        dict(headers),
+        host(request),
+        dict(request.scope["headers"]),
         request.client.host if request.client else "",
         via,
     )
+
+
+def host(request: Request) -> bytes:
+    """Return the Host header, nothing unless there is exactly one."""
+    hosts: list[bytes] = [value for name, value in request.scope["headers"] if name == b"host"]
+    return hosts[0] if len(hosts) == 1 else b""
 
 
 async def _form(request: Request) -> bytes:

@@ -1,6 +1,6 @@
 """Tracking domains: from a request's Host header to the keys that signed its tokens."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Final
 
@@ -14,26 +14,43 @@ MAX_HOST: Final = 260  # a host name and its port
 class Domains:
     """The tokens of each tracking domain, derived when it is first asked for."""
 
-    def __init__(self, keyring: Keyring, served: Collection[str] = ()) -> None:
-        """Serve the given tracking domains, or, where none are given, any."""
+    def __init__(
+        self,
+        keyring: Keyring,
+        served: Collection[str] = (),
+        registered: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """Serve the given tracking domains and the registered ones; any, where none are given.
+
+        `registered` is asked anew for each name that isn't known yet. A name that was served stays
+        so: what takes it out of the register must not break the links that lead through it.
+        """
         self._keyring = keyring
         self._served = frozenset(map(canonical_domain, served))
+        self._registered = registered
         self._remembered = lru_cache(REMEMBERED)(self._derive)
 
     def tokens(self, host: bytes) -> Tokens | None:
         """Return the tokens for a Host header; None if it names no tracking domain of ours."""
-        return self._remembered(host) if len(host) <= MAX_HOST else None
-
-    def _derive(self, host: bytes) -> Tokens | None:
-        name, colon, port = host.decode("latin-1").rpartition(":")
-        if not colon:
-            name = port
-        elif port and not (port.isascii() and port.isdecimal()):
-            return None
         try:
-            domain = canonical_domain(name)
-            if self._served and domain not in self._served:
-                return None
-            return Tokens(self._keyring.for_domain(domain))
+            return self._remembered(host)
         except (BadDomain, KeyringError):
             return None
+
+    def _derive(self, host: bytes) -> Tokens:
+        domain = named(host)
+        if self._served and domain not in self._served and domain not in self._registered():
+            raise BadDomain(f"{domain} is not served")
+        return Tokens(self._keyring.for_domain(domain))
+
+
+def named(host: bytes) -> str:
+    """Return the domain that a Host header names, without its port; raise BadDomain."""
+    if len(host) > MAX_HOST:
+        raise BadDomain("too long for a host and its port")
+    name, colon, port = host.decode("latin-1").rpartition(":")
+    if not colon:
+        name = port
+    elif port and not (port.isascii() and port.isdecimal()):
+        raise BadDomain("what follows the colon is no port")
+    return canonical_domain(name)

@@ -1,9 +1,10 @@
 """The protocol in front: answers plain opens and clicks itself, hands everything else to uvicorn.
 
-A plain request is a complete `GET /o/` or `GET /c/` of HTTP/1.1, in one read, with a good token and
-without a body, a repeated header or anything else out of the ordinary. It is answered by the same
-`Edge` as in the Starlette application, without a scope, a task and a response object: what they
-cost is most of a request. Any doubt, and the bytes go to uvicorn's protocol untouched.
+A plain request is a complete `GET /o/`, `GET /c/` or `GET /a/` of HTTP/1.1, in one read, with a
+good token and without a body, a repeated header or anything else out of the ordinary. It is
+answered by the same `Edge` as in the Starlette application, without a scope, a task and a response
+object: what they cost is most of a request. Any doubt, and the bytes go to uvicorn's protocol
+untouched.
 
 llhttp parses, here as there. `tests/tracker/edge/test_alike.py` holds the two against each other.
 """
@@ -20,7 +21,7 @@ from tracker.edge.answer import Answer, Asked, Edge
 from tracker.edge.bounded import Book, BoundedProtocol
 from tracker.edge.trusted import TrustedProxies
 
-PLAIN: Final = {b"GET /o/": tokens.OPEN, b"GET /c/": tokens.CLICK}
+PLAIN: Final = {b"GET /o/": tokens.OPEN, b"GET /c/": tokens.CLICK, b"GET /a/": tokens.CLICK}
 END: Final = b"\r\n\r\n"
 MAX_PLAIN: Final = 16 * 1024  # bytes of a plain request
 MAX_EARLY: Final = 64 * 1024  # bytes that a client may send ahead of its answer

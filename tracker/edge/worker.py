@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -27,13 +27,17 @@ import uvloop
 from rewriter.keyring import Keyring, KeyringError
 from tracker import logs
 from tracker.counters import Counter, Counters
+from tracker.domains import TrackingDomain
 from tracker.edge.answer import Edge
 from tracker.edge.app import application
 from tracker.edge.bounded import MAX_IDLE, Book, BoundedProtocol
+from tracker.edge.certificates import Certificates
 from tracker.edge.domains import Domains
 from tracker.edge.front import Front
 from tracker.edge.settings import WorkerSettings
 from tracker.edge.trusted import TrustedProxies
+from tracker.edge.wellknown import WellKnown
+from tracker.published import Published
 from tracker.segments import Segments
 from tracker.spool import Spool
 
@@ -44,9 +48,23 @@ logger = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but a signal only asks it to drain, and a drained worker exits with 0."""
+    """uvicorn's server, but a signal only asks it to drain, and a drained worker exits with 0.
 
+    It answers on the `tls` sockets, too, if it has any; `door` makes their connections' protocols.
+    """
+
+    tls: Sequence[socket.socket] = ()
+    door: Callable[[], asyncio.Protocol]
     _signalled = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on every socket; those for TLS are drained and closed with the others."""
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        for listener in self.tls:
+            self.servers.append(
+                await loop.create_server(self.door, sock=listener, backlog=self.config.backlog)
+            )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -103,32 +121,51 @@ async def serve(
     spool = Spool(
         segments, counters, late_after=settings.late_after, queue_limit=settings.queue_limit
     )
+    certificates = Certificates(Path(settings.certificates), Path(settings.master_key))
+    published = Published(Path(settings.published))
+
+    def registered() -> Mapping[str, TrackingDomain]:
+        return published.current().tracking
+
+    domains = Domains(keyring, settings.tracking_domains, registered)
     state: dict[str, Any] = {
-        "edge": Edge(Domains(keyring, settings.tracking_domains), spool, counters),
+        "edge": Edge(domains, spool, counters),
         "trusted": TrustedProxies(settings.trusted_proxies),
+        "well_known": WellKnown(registered, certificates.thumbprints),
     }
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
         yield state
 
-    server = Server(
-        uvicorn.Config(
-            application(lifespan),
-            http=Front if settings.protocol == "front" else BoundedProtocol,
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            log_level="error",
-            server_header=False,
-            proxy_headers=True,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_keep_alive=MAX_IDLE,
-            timeout_graceful_shutdown=int(DRAIN),
-        )
+    protocol = Front if settings.protocol == "front" else BoundedProtocol
+    config = uvicorn.Config(
+        application(lifespan),
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="error",
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_keep_alive=MAX_IDLE,
+        timeout_graceful_shutdown=int(DRAIN),
     )
+    server = Server(config)
     book = state["book"] = Book(loop, server.server_state.connections)
+    if settings.tls_listen_fds:
+        from tracker.edge import tls  # noqa: PLC0415 - a worker without TLS is spared its memory
+
+        server.tls = [socket.socket(fileno=number) for number in settings.tls_listen_fds]
+        server.door = tls.door(
+            certificates,
+            lambda: protocol(config, server.server_state, state),
+            server.server_state.connections,
+            book,
+            counters,
+        )
     loop.add_reader(sys.stdin.fileno(), server.orphaned)
     told = {"pid": os.getpid(), "stream": segments.folder.name}
     logger.info("worker_started", extra=told)

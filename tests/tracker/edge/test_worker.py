@@ -69,16 +69,20 @@ def worker(tmp_path: Path) -> Iterator[Running]:
     listener.close()
 
 
-def start(folder: Path, listener: socket.socket, **settings: Any) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, listener: socket.socket, tls: socket.socket | None = None, **settings: Any
+) -> subprocess.Popen[bytes]:
+    secured = [tls.fileno()] if tls else []
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "tracker.edge.worker"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        pass_fds=[listener.fileno()],
+        pass_fds=[listener.fileno(), *secured],
         start_new_session=True,
     )
     chosen = {
         "listen_fds": [listener.fileno()],
+        "tls_listen_fds": secured,
         "spool": str(folder / "spool"),
         "keyring": str(folder / "keyring.json"),
         **settings,
