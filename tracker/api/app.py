@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
-from tracker.api import audit, events, export, feed, openapi, stats, tags
+from tracker.api import audit, events, export, feed, ingest, openapi, stats, tags
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.arrivals import Arrivals
@@ -25,6 +25,7 @@ from tracker.api.rate import Rates
 from tracker.api.rewrite import Rewriting
 from tracker.health import Health
 from tracker.store.database import Store, StoreUnavailable
+from tracker.store.page import Unfinished
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text exposition format
 
@@ -34,6 +35,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *export.OPERATIONS,
     *feed.OPERATIONS,
     *audit.OPERATIONS,
+    *ingest.OPERATIONS,
     *stats.OPERATIONS,
     *tags.OPERATIONS,
 )
@@ -93,6 +95,7 @@ def api(
         exception_handlers={
             Refused: _refused,
             StoreUnavailable: _unavailable,
+            Unfinished: _unfinished,
             HTTPException: _http,
             500: _broken,
         },
@@ -111,6 +114,11 @@ async def _refused(_request: Request, error: Exception) -> Answer:
 
 async def _unavailable(_request: Request, error: Exception) -> Answer:
     return refusal(str(error), 503, {"Retry-After": "5"})
+
+
+async def _unfinished(_request: Request, error: Exception) -> Answer:
+    # An empty page would be taken for the end.
+    return refusal(str(error), 400)
 
 
 async def _http(_request: Request, error: Exception) -> Answer:

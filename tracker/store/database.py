@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tracker.store import insertion, migrations, query, schema, sqlite
-from tracker.store.change import Follower
+from tracker.store import insertion, migrations, query, rollup, schema, sqlite
+from tracker.store.change import Change, Follower
 from tracker.store.document import Damaged, unpacked
 from tracker.store.row import Row
 
@@ -30,7 +30,7 @@ FIRST = "0001"  # the revision of files that are older than telling it
 
 
 # What is kept in step with the events, in the transaction that stores them, in this order.
-FOLLOWERS: Final[tuple[Follower, ...]] = ()
+FOLLOWERS: Final[tuple[Follower, ...]] = (rollup.count,)
 
 
 class StoreError(Exception):
@@ -90,20 +90,21 @@ class Store:
             raise
         return store
 
-    async def insert(self, rows: Sequence[Row]) -> None:
-        """Store rows, durably, all or none. Raises StoreUnavailable.
+    async def insert(self, rows: Sequence[Row]) -> Sequence[Change]:
+        """Store rows, durably, all or none; return what that changed. Raises StoreUnavailable.
 
         A row that is there already stays as it is, unless the new one has a higher revision: that
         one's document takes its place and comes up in the feed once more. A revision changes what
         was concluded of an event, never its domain, time, id, kind, recipient or tags.
         """
         if not rows:
-            return
+            return []
         batch = insertion.prepared(rows)
         async with self.writing() as connection:
             changes = await insertion.store(connection, batch)
             for follower in FOLLOWERS:
                 await follower(connection, changes)
+        return changes
 
     async def page(self, walk: query.Walk) -> list[Found]:
         """Return the events of a walk. Raises StoreUnavailable."""
