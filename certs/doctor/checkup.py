@@ -115,7 +115,7 @@ def _clock(expected: Expected) -> list[Finding]:
     return [
         finding(
             "clock.skewed",
-            f"This machine's clock is {abs(off)} s {'behind' if off > 0 else 'ahead of'} the CA's.",
+            f"This machine's clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the CA's.",
             fix="Set it by NTP (timedatectl set-ntp true).",
         )
     ]

@@ -9,14 +9,15 @@ from typing import Literal
 class Expected:
     """This edge as the world should see it.
 
-    `addresses`: none takes those that `edge_host` has. `thumbprints`: of the ACME accounts whose
-    challenges this edge answers; none can't prove whose edge answered. `issuers`: the names that a
-    CAA record may give the CA (`caaIdentities` of its directory). `resolvers`: `host:port` or
-    `host`, IP addresses only; none takes the system's. `roots`: a PEM file of trusted roots; None
-    takes the system's. `external`: TLS ends before this edge, at a CDN or a proxy, so that other
-    addresses than ours are expected. `https`: HTTPS is wanted at all. `skew`: seconds that another
-    clock, such as the CA's, is ahead of ours. `allow_private`: connect to addresses that are not
-    on the internet, which tests and networks of one's own need.
+    `addresses`: the edge's, which may be private; none takes those that `edge_host` has.
+    `thumbprints`: of the ACME accounts whose challenges this edge answers; none can't prove whose
+    edge answered. `issuers`: the names that a CAA record may give the CA (`caaIdentities` of its
+    directory). `resolvers`: `host:port` or `host`, IP addresses only; none takes the system's.
+    `roots`: a PEM file of trusted roots; None takes the system's. `external`: TLS ends before this
+    edge, at a CDN or a proxy, so that other addresses than ours are expected. `https`: HTTPS is
+    wanted at all. `skew`: seconds that our clock is ahead of the CA's; None where that isn't known.
+    `allow_private`: connect to addresses that are not on the internet, which tests and networks of
+    one's own need.
     """
 
     edge_host: str = ""

@@ -16,6 +16,7 @@ ORDER: Final[tuple[Severity, ...]] = ("ok", "warning", "error")
 
 CODES: Final[Mapping[str, Severity]] = {
     # The edge itself.
+    "edge.unregistered": "error",
     "edge.unset": "error",
     "edge.unresolved": "error",
     "edge.no-account": "warning",
@@ -78,13 +79,14 @@ CODES: Final[Mapping[str, Severity]] = {
     "https.untrusted": "error",
     "https.other-server": "error",
     "https.unproven": "warning",
-    # The clock.
+    # What the CA's directory tells.
+    "ca.unreachable": "warning",
     "clock.ok": "ok",
     "clock.skewed": "error",
 }
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True):
     """One thing seen: what it `says`, how to `fix` it, and the zone line to `paste`."""
 
     code: str

@@ -7,12 +7,11 @@ from certs.doctor import cdn
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding, shown
 from certs.doctor.lookup import Reply, Resolver
-from certs.doctor.names import ADDRESSES, HOPS, Seen, addresses
-from certs.doctor.reach import special
+from certs.doctor.names import ADDRESSES, HOPS, Seen, addresses, inward
+from certs.doctor.zone import TTL
 
 # More CNAMEs than these want explaining.
 LONG: Final = 4
-TTL: Final = 300
 # RFC 1034 §3.6.2.
 APEX: Final = (
     "No CNAME can stand at a zone's apex: choose a subdomain, or the provider's ALIAS or ANAME"
@@ -218,11 +217,12 @@ def private(seen: Seen, expected: Expected) -> list[Finding]:
     return [
         finding(
             "address.private",
-            f"{address} isn't an address of the internet ({special(address)}): no one gets there.",
-            fix="Replace it by the edge's public address.",
+            f"{address} isn't an address of the internet ({why}): no one gets there.",
+            fix="Replace it by the edge's public address; in a network of your own, set"
+            " dns.edge_addresses.",
         )
         for address in seen.addresses
-        if special(address) and not expected.allow_private
+        if (why := inward(address, expected))
     ]
 
 

@@ -93,13 +93,20 @@ async def ours(expected: Expected, among: Sequence[Resolver]) -> frozenset[str]:
     return frozenset(address for reply in replies for address in addresses(reply))
 
 
+def inward(address: str, expected: Expected) -> str:
+    """Tell what keeps us from connecting to an address; "" if nothing does.
+
+    What the operator has set for the edge's own may be private: it isn't a stranger's DNS that
+    chose it.
+    """
+    if expected.allow_private or address in expected.addresses:
+        return ""
+    return special(address)
+
+
 def reachable(seen: Seen, expected: Expected) -> tuple[str, ...]:
     """Choose the addresses that may be connected to."""
-    return tuple(
-        address
-        for address in seen.addresses[:ADDRESSES]
-        if expected.allow_private or not special(address)
-    )
+    return tuple(each for each in seen.addresses[:ADDRESSES] if not inward(each, expected))
 
 
 async def opinions(name: str, among: Sequence[Resolver]) -> list[tuple[Resolver, Reply]]:

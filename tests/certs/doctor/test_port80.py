@@ -135,6 +135,17 @@ def test_nothing_is_connected_to_that_isnt_on_the_internet(world: World) -> None
     assert asked.paths == []
 
 
+def test_private_addresses_are_connected_to_where_they_are_set_for_the_edges_own(
+    world: World,
+) -> None:
+    world.point(ONE, TWO)
+    world.http(edge(), ONE)
+    asked = world.http(edge(), TWO)
+    found = looked(world, allow_private=False, addresses=(ONE,))
+    assert codes(found) == ["address.private", "http.ok"]
+    assert asked.paths == []
+
+
 def test_a_name_with_many_addresses_costs_no_more_than_sixteen_connections(world: World) -> None:
     world.point(*(f"127.0.1.{last}" for last in range(1, 40)))
     assert len(looked(world)) == 16
