@@ -7,9 +7,10 @@ to whoever follows it, in the order of insertion.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+import math
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,12 +19,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tracker.store import insertion, migrations, query, rollup, schema, sqlite
+from tracker.store import insertion, migrations, page, query, rollup, schema, sqlite
 from tracker.store.change import Change, Follower
 from tracker.store.document import Damaged, unpacked
+from tracker.store.page import Found
 from tracker.store.row import Row
 
 PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
+WITHIN = 2.0  # seconds that a page may take, while it holds one of few connections
+MOST_DAMAGED = 1_000  # damaged documents that are told apart
 logger = logging.getLogger(__name__)
 
 FIRST = "0001"  # the revision of files that are older than telling it
@@ -42,14 +46,6 @@ class StoreUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An event on a page: its place, and its document."""
-
-    key: query.Key
-    document: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Ingested:
     """An event on the feed. Sequence numbers grow with every insertion, with gaps."""
 
@@ -64,6 +60,7 @@ class Store:
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
         self._writer = writer
         self._reader = reader
+        self.damaged: set[tuple[str, query.Key]] = set()  # documents that were met and passed by
 
     @classmethod
     async def open(cls, path: Path | str, *, patience: float = PATIENCE) -> Self:
@@ -106,11 +103,24 @@ class Store:
                 await follower(connection, changes)
         return changes
 
-    async def page(self, walk: query.Walk) -> list[Found]:
-        """Return the events of a walk. Raises StoreUnavailable."""
+    async def page(self, walk: query.Walk, within: float = WITHIN) -> list[Found]:
+        """Return the events of a walk. Raises StoreUnavailable, and Unfinished after `within` s.
+
+        A document that is damaged is passed by, logged and kept in `damaged`.
+        """
         async with self.reading() as connection:
-            found = await connection.execute(query.page(walk))
-            return [Found(query.Key(row.at, row.id), unpacked(row.document)) for row in found]
+            read = await page.read(connection, walk, within)
+        self._pass_by((walk.domain, key) for key in read.damaged)
+        return read.events
+
+    async def through(self, walk: query.Walk) -> AsyncIterator[list[Found]]:
+        """Give every page of a walk, however long it takes. Raises StoreUnavailable.
+
+        Whoever has to stop goes on later from the last event's key, as the walk's `start`.
+        """
+        while found := await self.page(walk, math.inf):
+            yield found
+            walk = replace(walk, start=found[-1].key, inclusive=False)
 
     async def feed(self, after: int, limit: int) -> list[Ingested]:
         """Return the events that were inserted after a sequence number, 0 for all of them.
@@ -119,17 +129,34 @@ class Store:
         the one transaction that can write at a time, so none appears behind a higher one. Raises
         StoreUnavailable.
         """
+        event = schema.event.c
         ordered = (
-            select(schema.event.c.sequence, schema.event.c.domain, schema.event.c.document)
-            .where(schema.event.c.sequence > after)
-            .order_by(schema.event.c.sequence)
+            select(event.sequence, event.domain, event.at, event.id, event.document)
+            .order_by(event.sequence)
             .limit(limit)
         )
+        found: list[Ingested] = []
         async with self.reading() as connection:
-            return [
-                Ingested(row.sequence, row.domain, unpacked(row.document))
-                for row in await connection.execute(ordered)
-            ]
+            while not found:
+                rows = (await connection.execute(ordered.where(event.sequence > after))).all()
+                if not rows:
+                    break
+                for row in rows:
+                    try:
+                        document = unpacked(row.document)
+                    except Damaged:
+                        self._pass_by([(row.domain, query.Key(row.at, row.id))])
+                    else:
+                        found.append(Ingested(row.sequence, row.domain, document))
+                after = rows[-1].sequence
+        return found
+
+    def _pass_by(self, places: Iterable[tuple[str, query.Key]]) -> None:
+        for domain, key in places:
+            if (domain, key) not in self.damaged and len(self.damaged) < MOST_DAMAGED:
+                self.damaged.add((domain, key))
+                where = {"domain": domain, "at": key.at, "id": key.id}
+                logger.error("document_damaged", extra=where)
 
     async def last(self) -> int:
         """Return the last sequence number that was given out. Raises StoreUnavailable."""
@@ -195,5 +222,3 @@ def _unavailable() -> Iterator[None]:
         raise StoreUnavailable(f"the store can't answer: {error.orig}") from error
     except PoolTimeout as error:
         raise StoreUnavailable("the store can't answer: every connection is in use") from error
-    except Damaged as error:
-        raise StoreUnavailable("the store can't answer: a document in it is damaged") from error

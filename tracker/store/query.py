@@ -2,11 +2,12 @@
 
 In: a Walk, whose values come from a request. Out: one SELECT with every value bound.
 Promise: a walk follows one index from its first event to its limit, so that a page costs the same
-in a table of a thousand events and of ten million.
+in a table of a thousand events and of ten million. Where conditions are left that no index knows,
+`selective` says so, and `milestone` parts the walk into stretches that end in known time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -88,7 +89,8 @@ class Key:
 class Walk:
     """At most `limit` events between two times (microseconds, both included), in one direction.
 
-    It starts behind `start`, or at it if `inclusive`; without a start, at the range's own end.
+    It starts behind `start`, or at it if `inclusive`; without a start, at the range's own end. With
+    a `stop` it goes no further than that event.
     """
 
     domain: str
@@ -99,6 +101,7 @@ class Walk:
     tree: Tree = EVERYTHING
     start: Key | None = None
     inclusive: bool = False
+    stop: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +173,40 @@ class Anchor:
 def page(walk: Walk) -> Page:
     """Return the statement for a walk's events: time, id and document, in the walk's order."""
     anchor = anchored(walk.tree)
+    return _walked(walk, anchor, _rest(walk.tree, anchor))
+
+
+def selective(walk: Walk) -> bool:
+    """Tell whether events may be passed by on the way, and any number of them."""
+    return _rest(walk.tree, anchored(walk.tree)) != EVERYTHING
+
+
+def milestone(walk: Walk, events: int) -> Select[Any]:
+    """Return the statement for the last of so many events along the way: its time and id.
+
+    They need not meet the conditions. Where the way ends before, it gives nothing. On a way of
+    several legs there are fewer events, so that it takes as long as on any other.
+    """
+    anchor = anchored(walk.tree)
+    events = max(1, events // len(anchor.texts)) if anchor else events
+    along = _walked(replace(walk, limit=events), anchor, EVERYTHING, documents=False)
+    return along.limit(1).offset(events - 1)
+
+
+def _walked(
+    walk: Walk, anchor: Anchor | None, rest: Tree, *, documents: bool = True
+) -> Select[Any]:
     if anchor is None:
-        return _leg(walk, EVERY_EVENT, walk.tree)
+        return _leg(walk, EVERY_EVENT, rest, documents)
     way, column = WAYS[anchor.field], FIELDS[anchor.field].column
-    rest = _rest(walk.tree, anchor)
-    legs = [_leg(walk, way, rest).where(column == text) for text in sorted(anchor.texts)]
+    legs = [_leg(walk, way, rest, documents).where(column == text) for text in sorted(anchor.texts)]
     if len(legs) == 1:
         return legs[0]
     # Each leg stops at the limit, and the legs are merged. One walk for all values would read and
     # sort every event that has any of them. An event with two of the tags is on two legs.
     joined = union if way.table is tag else union_all
     merged = joined(*(select(leg.subquery()) for leg in legs)).subquery()
-    return _ordered(walk, select(merged.c.at, merged.c.id, merged.c.document), merged)
+    return _ordered(walk, select(*merged.c), merged)
 
 
 def anchored(tree: Tree) -> Anchor | None:
@@ -209,12 +234,13 @@ def _joined(anchors: list[Anchor | None]) -> Anchor | None:
     return Anchor(known[0].field, frozenset().union(*(anchor.texts for anchor in known)))
 
 
-def _rest(tree: Tree, anchor: Anchor) -> Tree:
+def _rest(tree: Tree, anchor: Anchor | None) -> Tree:
     """Return what is left to ask of events that hold one of the anchor's texts."""
-    if _plain(tree) and anchored(tree) == anchor:
+    if anchor and _plain(tree) and anchored(tree) == anchor:
         return EVERYTHING
     if isinstance(tree, AllOf):
-        return AllOf(tuple(_rest(part, anchor) for part in tree.parts))
+        left = (_rest(part, anchor) for part in tree.parts)
+        return AllOf(tuple(part for part in left if part != EVERYTHING))
     return tree
 
 
@@ -239,15 +265,16 @@ def condition(tree: Tree) -> ColumnElement[bool]:
             return or_(false(), *map(condition, parts))
 
 
-def _leg(walk: Walk, way: Way, tree: Tree) -> Page:
+def _leg(walk: Walk, way: Way, tree: Tree, documents: bool) -> Select[Any]:
     along = way.table
+    columns = (along.c.at, along.c.id, *((event.c.document,) if documents else ()))
     statement = (
-        select(along.c.at, along.c.id, event.c.document)
+        select(*columns)
         .select_from(along)
         .with_hint(along, f"INDEXED BY {way.index}", "sqlite")
         .where(along.c.domain == walk.domain, *_range(walk, along), condition(tree))
     )
-    if along is not event:
+    if documents and along is not event:
         statement = statement.join(event, and_(*_same_event(along)))
     return _ordered(walk, statement, along)
 
@@ -258,16 +285,16 @@ def _same_event(table: Table) -> tuple[ColumnElement[bool], ...]:
 
 def _range(walk: Walk, table: Table) -> Iterator[ColumnElement[bool]]:
     """Give one bound at each end: of two at one end SQLite might seek the farther one."""
-    at, key, start = table.c.at, tuple_(table.c.at, table.c.id), walk.start
+    at, key, start, stop = table.c.at, tuple_(table.c.at, table.c.id), walk.start, walk.stop
     if walk.ascending:
-        yield at <= walk.high
+        yield at <= walk.high if stop is None else key <= tuple_(stop.at, stop.id)
         if start is None or start.at < walk.low:
             yield at >= walk.low
         else:
             place = tuple_(start.at, start.id)
             yield key >= place if walk.inclusive else key > place
     else:
-        yield at >= walk.low
+        yield at >= walk.low if stop is None else key >= tuple_(stop.at, stop.id)
         if start is None or start.at > walk.high:
             yield at <= walk.high
         else:
@@ -275,7 +302,7 @@ def _range(walk: Walk, table: Table) -> Iterator[ColumnElement[bool]]:
             yield key <= place if walk.inclusive else key < place
 
 
-def _ordered(walk: Walk, statement: Page, keyed: Table | Subquery) -> Page:
+def _ordered(walk: Walk, statement: Select[Any], keyed: Table | Subquery) -> Select[Any]:
     columns = (keyed.c.at, keyed.c.id)
     order = columns if walk.ascending else tuple(column.desc() for column in columns)
     return statement.order_by(*order).limit(walk.limit)

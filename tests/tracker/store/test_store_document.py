@@ -1,15 +1,9 @@
-import sqlite3
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tracker.store.documents import DOMAIN, document
-from tracker.store.database import Store, StoreUnavailable
-from tracker.store.document import DICTIONARY, packed, unpacked
-from tracker.store.query import Walk
-from tracker.store.row import row
+from tests.tracker.store.documents import document
+from tracker.store.document import DICTIONARY, Damaged, packed, unpacked
 
 # Stored by the first version: a change of the dictionary would make every such event unreadable.
 OF_OLD = bytes.fromhex(
@@ -32,12 +26,9 @@ def test_a_document_takes_less_than_half() -> None:
     assert len(packed(document(1))) < len(document(1)) / 2
 
 
-@pytest.mark.anyio
-async def test_a_damaged_document_is_told_from_an_empty_page(tmp_path: Path, store: Store) -> None:
-    await store.insert([row(document(1))])
-    other = sqlite3.connect(tmp_path / "store.db")
-    other.execute("UPDATE event SET document = x'01ffffff'")
-    other.commit()
-    other.close()
-    with pytest.raises(StoreUnavailable, match="a document in it is damaged"):
-        await store.page(Walk(DOMAIN, ascending=True, limit=10))
+@pytest.mark.parametrize(
+    "stored", [b"", b"\x01", b"\x01\xff\xff\xff", packed(document(1))[:-9], b"\x02" + OF_OLD[1:]]
+)
+def test_what_is_no_document_is_told_from_one(stored: bytes) -> None:
+    with pytest.raises(Damaged, match="a document in the store is damaged"):
+        unpacked(stored)

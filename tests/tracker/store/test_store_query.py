@@ -26,7 +26,9 @@ from tracker.store.query import (
     Tree,
     Walk,
     anchored,
+    milestone,
     page,
+    selective,
 )
 from tracker.store.row import Row, row, words
 
@@ -73,11 +75,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def asked(database: Path, walk: Walk, how: str = "") -> list[tuple[Any, ...]]:
+def asked(
+    database: Path,
+    walk: Walk,
+    how: str = "",
+    statement: Callable[[Walk], Any] = page,
+) -> list[tuple[Any, ...]]:
     """Run the statement of a walk, or explain it, over the real file."""
     dialect = aiosqlite.dialect(paramstyle="named")
     dialect.statement_compiler = sqlite.Compiler
-    compiled = page(walk).compile(dialect=dialect)
+    compiled = statement(walk).compile(dialect=dialect)
     connection = sqlite3.connect(database)
     try:
         return connection.execute(f"{how} {compiled}", compiled.construct_params()).fetchall()
@@ -237,6 +244,41 @@ def test_a_walk_goes_along_one_index_to_its_first_event_and_sorts_nothing(
     assert all(("(at,id)" in step) is (start is not None) for step in ranges)
     assert not any(step.startswith(("SCAN event", "SCAN tag")) for step in plan)
     assert ("USE TEMP B-TREE FOR ORDER BY" in plan) is (len(ways) > 1)  # the merged legs, at most
+
+
+@pytest.mark.parametrize(
+    ("tree", "way"),
+    [
+        (Match("subject", "hello"), BY_TIME),
+        (AllOf((Match("event", "opened"), Match("subject", "x"))), BY_KIND),
+        (AllOf((Match("tags", "sale"), Not(Match("event", "opened")))), BY_TAG),
+    ],
+)
+@pytest.mark.parametrize("ascending", [True, False])
+def test_a_milestone_is_found_along_the_same_index_without_reading_events(
+    database: Path, tree: Tree, way: str, ascending: bool
+) -> None:
+    walk = Walk(DOMAIN, ascending, 100, tree=tree, start=Key(START * 1_000_000, "id-0001"))
+    (step,) = (
+        line[3] for line in asked(database, walk, "EXPLAIN QUERY PLAN", lambda w: milestone(w, 9))
+    )
+    assert step.startswith((way, way.replace("USING INDEX", "USING COVERING INDEX")))
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (query.EVERYTHING, False),
+        (AllOf((query.EVERYTHING, AllOf(()))), False),
+        (AllOf((Match("tags", "sale"),)), False),
+        (AnyOf((Match("event", "opened"), Match("event", "clicked"))), False),
+        (AllOf((Match("tags", "sale"), Match("event", "opened"))), True),
+        (Not(Match("tags", "sale")), True),
+        (AnyOf(()), True),
+    ],
+)
+def test_a_walk_knows_whether_it_may_pass_events_by(tree: Tree, expected: bool) -> None:
+    assert selective(Walk(DOMAIN, ascending=True, limit=1, tree=tree)) is expected
 
 
 def test_a_value_that_is_asked_for_twice_is_walked_once() -> None:
