@@ -24,12 +24,15 @@ COMMANDS: Final = {
     "office": "serve",
     "events": "events",
     "export": "export",
+    "certificates": "certificates",
     "keys": "keys",
     "apikeys": "apikeys",
     "token": "token",
     "dead": "dead",
     "audit": "audit",
     "config": "config",
+    "geo": "geo",
+    "rules": "rules",
     "demo": "demo",
 }
 

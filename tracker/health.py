@@ -15,6 +15,7 @@ WORST_FIRST: Final[tuple[Status, ...]] = ("down", "degraded", "ok")
 
 SILENT_AFTER: Final = 10.0  # seconds after which a worker or sweep without sign of life is in doubt
 BEHIND_AFTER: Final = 60.0  # seconds of lag after which a sink that works is called behind
+OLD_AFTER: Final = 60.0  # days: blocks of addresses change hands, and providers publish monthly
 LITTLE_SPACE: Final = 1 << 30  # bytes: an hour of 500 hits a second
 NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
 
@@ -126,6 +127,21 @@ def sink(facts: SinkFacts) -> Check:
     if facts.lag > BEHIND_AFTER:
         return Check("degraded", f"{facts.lag:.0f} s behind and catching up{dead}")
     return Check("ok", f"up to date{dead}")
+
+
+def places(built: Sequence[float], now: float) -> Check:
+    """Tell whether places are known; `built` says when each database was, in Unix seconds."""
+    if not built:
+        return Check("ok", "no City database: every place is Unknown")
+    days = (now - min(built)) / 86_400
+    if days > OLD_AFTER:
+        return Check(
+            "degraded",
+            f"a City database is {days:.0f} days old: 'tracker geo update' fetches a newer one",
+        )
+    return Check(
+        "ok", f"looked up in {counted(len(built), 'database')}, {max(days, 0):.0f} days old"
+    )
 
 
 def counted(number: int, noun: str) -> str:

@@ -45,6 +45,18 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _directory(value: str) -> str:
+    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s#]*)?", value):
+        raise ValueError("should be a URL that begins with https://")
+    return value
+
+
+def _webhook(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s#]*)?", value):
+        raise ValueError("should be a URL such as https://alerts.example.com/hook")
+    return value
+
+
 def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
     if not value:
         raise ValueError("should name at least one address")
@@ -73,6 +85,8 @@ def _resolver(value: object) -> object:
 
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Directory = Annotated[str, AfterValidator(_directory)]
+Webhook = Annotated[str, AfterValidator(_webhook)]
 Domain = Annotated[str, AfterValidator(canonical_domain)]
 Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
@@ -169,12 +183,103 @@ class Dns(Section):
     )
 
 
+class Acme(Section):
+    """The authority that certificates for tracking domains are asked of."""
+
+    directory: Directory = Field(
+        default="https://acme-v02.api.letsencrypt.org/directory",
+        description="The CA's ACME directory; Let's Encrypt's production one unless set.",
+    )
+    terms_agreed: bool = Field(
+        default=False,
+        description="Whether you have read the CA's terms and agree to them. Without that no"
+        " certificate is asked for.",
+    )
+    contact: str = Field(
+        default="", description="A mail address that the CA may write to; many don't any more."
+    )
+    eab_key_id: str = Field(
+        default="", description="The key id of an account that the CA gave out beforehand."
+    )
+    eab_hmac_key_file: str = Field(
+        default="", description="The file with that account's HMAC key, as the CA printed it."
+    )
+    profile: str = Field(
+        default="",
+        description="The kind of certificate, such as `tlsserver` or `shortlived` at Let's"
+        " Encrypt. Empty: the CA's usual one.",
+    )
+    challenge: Literal["http-01", "tls-alpn-01"] = Field(
+        default="http-01",
+        description="How the CA looks at a domain: on port 80, or on port 443 (`tls-alpn-01`).",
+    )
+    ca_file: str = Field(
+        default="",
+        description="The roots to trust, in PEM, instead of the public ones: for a CA of your own."
+        " Tracking domains may then lead to private addresses.",
+    )
+
+
+class Vault(Section):
+    """Where certificates and their keys are kept."""
+
+    master_key: Path = Field(
+        default=Path("master.key"),
+        description="The key that private keys are encrypted under, looked for within `data`; a"
+        " systemd credential `master.key` comes before it. Made once; keep a copy elsewhere.",
+    )
+    database: Path = Field(
+        default=Path("certs.db"), description="The vault, looked for within `data`."
+    )
+
+
+class Alerts(Section):
+    """Who hears of certificates that are about to expire."""
+
+    webhook: Webhook = Field(
+        default="",
+        description="A URL that gets a small JSON document by POST for each alert, once for each"
+        " certificate, and again until it answers 2xx. Empty: alerts are in the log alone.",
+    )
+
+
 class Geo(Section):
     """Where in the world an address is."""
 
     databases: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
         default=(),
         description="City databases (`.mmdb`). Without one every place is `Unknown`.",
+    )
+    update: Literal["off", "dbip", "geolite2"] = Field(
+        default="off",
+        description="Whose City database the back office fetches each day, into `geo` within"
+        " `data`: `dbip` takes no key, `geolite2` takes geoipupdate's variables.",
+    )
+    mirror: str = Field(
+        default="", description="Where it is fetched instead of at the provider's own address."
+    )
+
+
+class Rules(Section):
+    """Rule tables that are newer than the release, for `tracker rules update`."""
+
+    folder: Path = Field(
+        default=Path("rules"),
+        description="The folder of the tables that take the place of the release's own, looked for"
+        " within `data`.",
+    )
+    tables: str = Field(
+        default="",
+        description="URL or folder that holds `agents.toml` and `networks.toml`; empty: none.",
+    )
+    egress: str = Field(
+        default="https://mask-api.icloud.com/egress-ip-ranges.csv",
+        description="URL or path of the list of Apple's egress addresses; empty: none.",
+    )
+    crawlers: str = Field(
+        default="https://raw.githubusercontent.com/monperrus/crawler-user-agents/master/"
+        "crawler-user-agents.json",
+        description="URL or path of the crawler list; empty: none.",
     )
 
 
@@ -213,7 +318,11 @@ class Settings(BaseSettings):
     edge: Edge = Edge()
     api: Api = Api()
     dns: Dns = Dns()
+    acme: Acme = Acme()
+    vault: Vault = Vault()
+    alerts: Alerts = Alerts()
     geo: Geo = Geo()
+    rules: Rules = Rules()
     log: Log = Log()
 
     @classmethod
@@ -232,6 +341,21 @@ class Settings(BaseSettings):
     def keyring_path(self) -> Path:
         """Where the keyring is; an absolute `keyring` needs no `data`."""
         return self.data / self.keyring
+
+    @property
+    def master_key_path(self) -> Path:
+        """Where the key of the vault is."""
+        return self.data / self.vault.master_key
+
+    @property
+    def vault_path(self) -> Path:
+        """Where certificates and their keys are kept."""
+        return self.data / self.vault.database
+
+    @property
+    def rules_folder(self) -> Path:
+        """Where newer rule tables are."""
+        return self.data / self.rules.folder
 
     @property
     def workers(self) -> int:

@@ -4,6 +4,7 @@ In: a `Hit`, its `Context` and `Link`, and the company it was in. Out: an `Event
 nothing may be recorded. Pure, but for what `Knowledge` looks up in files that were opened before.
 """
 
+import dataclasses
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from tracker.enrich.company import Company
 from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import UNKNOWN, PlaceError, Places
 from tracker.enrich.privacy import kept, network_of, pseudonym
-from tracker.enrich.tables import Address, RulesError, load_agents, load_networks
+from tracker.enrich.tables import Address, RulesError, load_agents, load_crawlers, load_networks
 from tracker.enrich.verdict import Judgement
 from tracker.enrich.verdict import verdict as judge
 from tracker.event import (
@@ -61,20 +62,32 @@ class Knowledge:
 
     @classmethod
     def load(
-        cls, *, pseudonym_key: bytes, databases: Sequence[Path] = (), rules: Path | None = None
+        cls,
+        *,
+        pseudonym_key: bytes,
+        databases: Sequence[Path] = (),
+        fetched: Path | None = None,
+        rules: Path | None = None,
     ) -> "Knowledge":
         """Open the databases and the rule tables; a table in the `rules` folder replaces ours.
 
-        Raises PlaceError and RulesError. Warns once if there is no database to find places in.
+        `fetched` is a database that may be there or come later. Raises PlaceError and RulesError.
+        Warns once if there is no database to find places in.
         """
-        if not databases:
+        places = Places(databases, fetched)
+        if not places.databases:
             logger.warning("places_unknown", extra={"reason": "no City database is configured"})
         return cls(
-            Clients(load_agents(rules)),
+            Clients(load_agents(rules), load_crawlers(rules)),
             Networks(load_networks(rules)),
-            Places(databases),
+            places,
             pseudonym_key,
         )
+
+    def with_rules(self, rules: Path | None) -> "Knowledge":
+        """Return the same with the rules of now. Raises RulesError."""
+        clients = Clients(load_agents(rules), load_crawlers(rules))
+        return dataclasses.replace(self, clients=clients, networks=Networks(load_networks(rules)))
 
 
 def enrich(

@@ -5,18 +5,25 @@ The ordered table of agents speaks first, then the list of crawlers, then the `u
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 import ua_parser
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from ua_parser.core import Matcher
 from ua_parser.matchers import UserAgentMatcher
 from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_operating_system
 
-from tracker.enrich.tables import AgentRule, Agents, ClientType, Device, Role
+from tracker.enrich.tables import (
+    AgentRule,
+    Agents,
+    ClientType,
+    Crawler,
+    Device,
+    Role,
+    RulesError,
+)
 
 CACHED: Final = 20_000  # agents; a few hundred bytes each
 
@@ -128,17 +135,21 @@ class Client:
 class Clients:
     """Knows agents by their User-Agent; the same agent is read once."""
 
-    def __init__(self, table: Agents) -> None:
+    def __init__(self, table: Agents, crawlers: Sequence[Crawler]) -> None:
+        """Raise RulesError for a pattern that the matcher can't take."""
         self._rules = (
             *table.agents,
-            *_crawlers(frozenset(table.crawlers_except)),
+            *_crawlers(crawlers, frozenset(table.crawlers_except)),
             *table.robots,
         )
         # ua-parser matches a thousand patterns in one pass and answers with the number of the row.
         rows: list[Matcher[ua_parser.UserAgent]] = [
             UserAgentMatcher(rule.match, str(row)) for row, rule in enumerate(self._rules)
         ]
-        self._find = ua_parser.BestAvailableResolver((rows, [], []))
+        try:
+            self._find = ua_parser.BestAvailableResolver((rows, [], []))
+        except ValueError as error:
+            raise RulesError(f"a pattern of an agent or a crawler isn't valid: {error}") from error
         ua_parser.parse(
             ""
         )  # the library builds its own now: half a second the first hit would wait
@@ -247,10 +258,9 @@ def _named(rule: AgentRule, parsed: Parsed) -> Client:
     )
 
 
-def _crawlers(excepted: frozenset[str]) -> Iterator[AgentRule]:
+def _crawlers(crawlers: Sequence[Crawler], excepted: frozenset[str]) -> Iterator[AgentRule]:
     """Read the crawler list as agent rules; it has no names, so the parser gives them."""
-    for crawler in CRAWLER_USER_AGENTS_DATA:
-        if crawler["pattern"] in excepted:
-            continue
-        role: Role = "library" if "http-library" in crawler.get("tags", ()) else "robot"
-        yield AgentRule(match=crawler["pattern"], name="", role=role)
+    for crawler in crawlers:
+        if crawler.pattern not in excepted:
+            role: Role = "library" if "http-library" in crawler.tags else "robot"
+            yield AgentRule(match=crawler.pattern, name="", role=role)

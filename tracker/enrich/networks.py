@@ -7,7 +7,7 @@ or the number that says so. An address belongs to the longest block that holds i
 import ipaddress
 from dataclasses import dataclass
 
-from tracker.enrich.tables import Address, Meaning, NetworkTable
+from tracker.enrich.tables import Address, Meaning, NetworkRule, NetworkTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,13 @@ def parse_address(text: str) -> Address | None:
 
 
 class Networks:
-    """Finds networks by longest match: one dictionary for each prefix length, the longest first."""
+    """Finds networks by longest match: one dictionary for each prefix length, the longest first.
+
+    A block costs one entry in it: Apple's egress alone may have hundreds of thousands.
+    """
 
     def __init__(self, table: NetworkTable) -> None:
-        lengths: dict[int, dict[int, dict[int, Network]]] = {4: {}, 6: {}}
+        lengths: dict[int, dict[int, dict[int, NetworkRule]]] = {4: {}, 6: {}}
         self._asns: dict[int, Network] = {}
         for rule in table.networks:
             for number in rule.asns:
@@ -43,15 +46,16 @@ class Networks:
                 block = ipaddress.ip_network(text)
                 shift = block.max_prefixlen - block.prefixlen
                 blocks = lengths[block.version].setdefault(shift, {})
-                blocks[int(block.network_address) >> shift] = Network(rule.name, rule.means, text)
+                blocks[int(block.network_address) >> shift] = rule
         self._four, self._six = (sorted(lengths[version].items()) for version in (4, 6))
 
     def find(self, address: Address | None, asn: int | None = None) -> Network | None:
         """Return the network of an address; its AS number is asked where no block holds it."""
         if address is None:
             return None
-        number = int(address)
+        number, length = int(address), address.max_prefixlen
         for shift, blocks in self._four if address.version == 4 else self._six:
-            if (network := blocks.get(number >> shift)) is not None:
-                return network
+            if (rule := blocks.get(number >> shift)) is not None:
+                first = type(address)(number >> shift << shift)
+                return Network(rule.name, rule.means, f"{first}/{length - shift}")
         return None if asn is None else self._asns.get(asn)

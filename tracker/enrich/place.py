@@ -50,6 +50,11 @@ class Database:
         tells_asn = "asn" in about.database_type.lower()
         return cls(path, reader, _version(found), tells_asn, about.ip_version == 4)
 
+    @property
+    def built(self) -> int:
+        """When it was built, in Unix seconds."""
+        return self.reader.metadata().build_epoch
+
     def changed(self) -> bool:
         """Tell whether another file stands at the path now; a missing one is no change."""
         try:
@@ -71,15 +76,27 @@ class Database:
 class Places:
     """Looks addresses up in every database that was given, in their order."""
 
-    def __init__(self, paths: Sequence[Path] = ()) -> None:
-        """Raise PlaceError if one can't be used."""
-        self._databases = tuple(Database.open(path) for path in paths)
+    def __init__(self, paths: Sequence[Path] = (), fetched: Path | None = None) -> None:
+        """Raise PlaceError if one can't be used.
 
-    def refresh(self) -> None:
-        """Open the files that were replaced; cheap enough for every batch.
+        `fetched` is looked into last, once it is there.
+        """
+        self._databases = tuple(Database.open(path) for path in paths)
+        self._fetched = fetched
+        self._take_fetched()
+
+    @property
+    def databases(self) -> Sequence[Database]:
+        """What is open."""
+        return self._databases
+
+    def refresh(self) -> bool:
+        """Open the files that were replaced; tell whether there were any.
 
         Raises PlaceError for one that can't be used: what was there before stays in use.
         """
+        before = self._databases
+        self._take_fetched()
         fresh, trouble = [], None
         for database in self._databases:
             try:
@@ -90,6 +107,13 @@ class Places:
         self._databases = tuple(fresh)
         if trouble is not None:
             raise trouble
+        return self._databases != before
+
+    def _take_fetched(self) -> None:
+        fetched = self._fetched
+        known = (database.path for database in self._databases)
+        if fetched is not None and fetched not in known and fetched.exists():
+            self._databases = (*self._databases, Database.open(fetched))
 
     def place(self, address: Address | None) -> Geolocation:
         """Return where an address is. Raises PlaceError if a database turns out damaged."""
@@ -98,11 +122,8 @@ class Places:
         for database in self._databases:
             if database.tells_asn:
                 continue
-            record = database.record(address)
-            if "country_code" in record:
-                return _flat(record)
-            if "country" in record or "city" in record:
-                return _nested(City(["en"], **record))
+            if (place := place_of(database.record(address))) is not UNKNOWN:
+                return place
         return UNKNOWN
 
     def asn(self, address: Address | None) -> int | None:
@@ -116,6 +137,15 @@ class Places:
             if isinstance(number, int | str) and str(number).isdecimal():
                 return int(number)
         return None
+
+
+def place_of(record: dict[str, Any]) -> Geolocation:
+    """Return the place that a City database's record tells of, in either form."""
+    if "country_code" in record:
+        return _flat(record)
+    if "country" in record or "city" in record:
+        return _nested(City(["en"], **record))
+    return UNKNOWN
 
 
 def _version(found: os.stat_result) -> tuple[int, int, int]:

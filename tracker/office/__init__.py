@@ -8,13 +8,37 @@ from typing import Literal
 import msgspec
 
 
+class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the back office is told about certificates: the CA, the vault, and how the edge looks.
+
+    `cache` is the folder that edge workers read. `eab_…` are of an account that the CA gave out.
+    """
+
+    directory: str
+    vault: str
+    master_key: str
+    cache: str
+    terms_agreed: bool = False
+    contact: str = ""
+    eab_key_id: str = ""
+    eab_hmac_key_file: str = ""
+    profile: str = ""
+    challenge: Literal["http-01", "tls-alpn-01"] = "http-01"
+    ca_file: str = ""
+    webhook: str = ""
+    edge_host: str = ""
+    edge_addresses: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+
+
 class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the back office is told at birth, as JSON.
 
     `data` is the folder of its own files, `spool` where the edge workers write, `listen_fds` the
-    listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`).
+    listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`),
+    `geo_update` whose is fetched each day, `rules` the folder of rule tables newer than ours.
     `sinks` names where events go: `store`, `stdout`, or `file:` and a path. `api_rate` is in
-    requests a second and key.
+    requests a second and key. Without `certificates` none are ordered.
     """
 
     data: str
@@ -26,5 +50,9 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     api_rate: float = 0
     api_public_url: str = ""
     geo_databases: list[str] = []
+    geo_update: Literal["off", "dbip", "geolite2"] = "off"
+    geo_mirror: str = ""
+    rules: str = ""
     sinks: tuple[str, ...] = ("store",)
+    certificates: CertificateSettings | None = None
     log_format: Literal["json", "text"] = "json"

@@ -1,7 +1,7 @@
 """Readiness: gathers what `tracker.health` judges."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from tracker import health
 from tracker.forward import Forwarder
@@ -11,14 +11,17 @@ from tracker.sweep import Survey, Sweep
 
 
 def readiness(
-    sweep: Sweep, forwarders: Sequence[Forwarder], store: Store, places: Callable[[], Check]
+    sweep: Sweep,
+    forwarders: Sequence[Forwarder],
+    store: Store,
+    knowledge: Callable[[], Mapping[str, Check]],
 ) -> Callable[[], Awaitable[Health]]:
-    """Return what answers `/readyz`. `places` tells of the databases of places."""
+    """Return what answers `/readyz`. `knowledge` tells of the databases of places and the rules."""
 
     async def ready() -> Health:
         now = time.time()
         checks = dict(_checks(sweep, forwarders, now))
-        return health.health(checks | {"store": await _store(store), "places": places()})
+        return health.health(checks | {"store": await _store(store), **knowledge()})
 
     return ready
 

@@ -13,7 +13,7 @@ from tracker.enrich.client import Clients
 from tracker.enrich.company import company_of
 from tracker.enrich.networks import Network, Networks, parse_address
 from tracker.enrich.place import Places
-from tracker.enrich.tables import load_agents, load_networks
+from tracker.enrich.tables import load_agents, load_crawlers, load_networks
 from tracker.enrich.verdict import Judgement, verdict
 from tracker.hit import Hit, Kind
 
@@ -44,7 +44,7 @@ OUTLOOK = (
 )
 
 HOME = "198.51.100.77"
-CLIENTS = Clients(load_agents())
+CLIENTS = Clients(load_agents(), load_crawlers())
 NETWORKS = Networks(load_networks())
 
 

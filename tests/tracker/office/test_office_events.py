@@ -48,7 +48,7 @@ def test_a_database_that_is_replaced_is_taken_up(tmp_path: Path, keyring: Keyrin
     city_database(tmp_path / "city.mmdb", "NO")
     events.refresh()
     assert country(events, token(keyring)) == "NO"
-    assert events.places() == Check("ok", "looked up in 1 database")
+    assert events.checks()["places"] == Check("ok", "looked up in 1 database, 0 days old")
 
 
 def test_a_new_database_that_cannot_be_used_leaves_the_old_one(
@@ -62,7 +62,7 @@ def test_a_new_database_that_cannot_be_used_leaves_the_old_one(
         events.refresh()
         events.refresh()
     assert country(events, token(keyring)) == "SE"
-    assert events.places().status == "degraded"
+    assert events.checks()["places"].status == "degraded"
     assert [record.message for record in caplog.records] == ["place_database_failed"]
 
 
@@ -71,11 +71,11 @@ def test_a_damaged_database_costs_places_and_no_events(tmp_path: Path, keyring: 
     damage(tmp_path / "city.mmdb")
     events = Events.open(tmp_path / "keyring.json", [tmp_path / "city.mmdb"])
     assert country(events, token(keyring)) == "Unknown"
-    assert events.places().status == "degraded"
+    assert events.checks()["places"].status == "degraded"
     city_database(tmp_path / "city.mmdb", "SE")
     events.refresh()
     assert country(events, token(keyring)) == "SE"
-    assert events.places().status == "ok"
+    assert events.checks()["places"].status == "ok"
 
 
 def test_a_pseudonym_outlives_a_rotation_of_keys(keyring: Keyring) -> None:

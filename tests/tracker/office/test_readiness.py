@@ -18,7 +18,8 @@ def look(office: Office, store_path: Path, content: bytes = b"") -> Health:
         if content:
             await store.close()  # what is open would be read from memory
             await asyncio.to_thread(store_path.write_bytes, content)
-        answer = readiness(office.sweep, office.forwarders, store, lambda: Check("ok", "known"))
+        known = {"places": Check("ok", "known"), "rules": Check("ok", "known")}
+        answer = readiness(office.sweep, office.forwarders, store, lambda: known)
         try:
             return await answer()
         finally:
@@ -34,7 +35,7 @@ def test_all_is_well_while_a_worker_lives_and_sinks_follow(
     found = look(office, tmp_path / "store.db")
     office.ledger.close()
     assert found.status == "ok"
-    assert list(found.checks) == ["edge", "spool", "sweep", "sink kept", "store", "places"]
+    assert list(found.checks) == ["edge", "spool", "sweep", "sink kept", "store", "places", "rules"]
 
 
 def test_a_sink_that_is_down_is_a_limp_and_a_store_that_cannot_answer_is_not_ready(
