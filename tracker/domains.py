@@ -137,6 +137,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     tracking: dict[str, TrackingDomain] = {}
     sending: dict[str, SendingDomain] = {}
 
+    def records(self, sending_domain: str, kind: str) -> bool:
+        """Tell whether a hit of a kind (`o`, `c`, `u`) may become an event.
+
+        An unsubscription always may: it is a request of the person, and no tracking.
+        """
+        if (sending := self.sending.get(sending_domain)) is None:
+            return True
+        return {"o": sending.open.active, "c": bool(sending.click.active)}.get(kind, True)
+
 
 def canonical_name(text: str) -> str:
     """Give a domain's name the form it is registered in. Raises BadSetting.

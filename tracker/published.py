@@ -17,6 +17,7 @@ import msgspec
 
 from tracker.domains import Snapshot
 
+FILE: Final = "domains.json"  # within the data folder, beside the keyring
 EVERY: Final = 1.0  # seconds between two looks at the file
 FRESH: Final = ".fresh"
 

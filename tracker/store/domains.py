@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.domains import BadSetting, SendingDomain, Snapshot, TrackingDomain
 from tracker.store import schema
 from tracker.store.audit import Entry, entry, record
-from tracker.store.database import Store
+from tracker.store.database import Store, StoreUnavailable
 
 
 def _table(name: str) -> Table:
@@ -172,14 +172,21 @@ class Domains:
 async def _all(connection: AsyncConnection, kind: type[Domain]) -> list[Domain]:
     table = TABLES[kind]
     found = await connection.execute(select(table.c.document).order_by(table.c.name))
-    return [msgspec.json.decode(document, type=kind) for document in found.scalars()]
+    return [_read(document, kind) for document in found.scalars()]
 
 
 async def _get(connection: AsyncConnection, kind: type[Domain], name: str) -> Domain | None:
     table = TABLES[kind]
     found = await connection.execute(select(table.c.document).where(table.c.name == name))
     document = found.scalar_one_or_none()
-    return None if document is None else msgspec.json.decode(document, type=kind)
+    return None if document is None else _read(document, kind)
+
+
+def _read(document: bytes, kind: type[Domain]) -> Domain:
+    try:
+        return msgspec.json.decode(document, type=kind)
+    except msgspec.MsgspecError as error:
+        raise StoreUnavailable(f"a domain in the store is damaged: {error}") from error
 
 
 async def _keep(
