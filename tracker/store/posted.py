@@ -2,7 +2,7 @@
 
 In: a JSON object, the sending domain it is posted to, and by which way. Out: a Row, or NotAnEvent.
 Promise: the same document gives the same row, so that posting it again changes nothing. All that it
-says is kept; added are an `id` where it has none, made from its content, its `domain`, and `origin`,
+says is kept. Added are an `id` made from its content where it has none, its `domain`, and `origin`,
 which tells what was posted from what the edge itself saw.
 """
 
