@@ -20,7 +20,7 @@ import uvloop
 from starlette.applications import Starlette
 
 from rewriter.keyring import KeyringError
-from tracker import ledger, logs, published
+from tracker import geo, ledger, logs, published
 from tracker.api.app import api
 from tracker.api.keyfile import KeyFileError
 from tracker.api.keys import ApiKeys
@@ -30,7 +30,9 @@ from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.metrics import exposition
 from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings
+from tracker.office.certificates import Certificates
 from tracker.office.events import Events
+from tracker.office.places import keep_current
 from tracker.office.publishing import Publishing
 from tracker.office.readiness import readiness
 from tracker.reader import SpoolReader
@@ -74,6 +76,7 @@ class Office:
     events: Events
     keys: ApiKeys
     publishing: Publishing
+    certificates: Certificates
     app: Starlette
 
 
@@ -113,13 +116,15 @@ async def work(settings: OfficeSettings) -> None:
         tasks.create_task(server.serve(listeners))
         tasks.create_task(office.sweep.run(ended))
         refreshing = tasks.create_task(_refresh(office.events))
+        fetching = tasks.create_task(keep_current(settings))
         noting = tasks.create_task(_note_use(office.keys))
         publishing = tasks.create_task(office.publishing.run())
+        tasks.create_task(office.certificates.run(stopping))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
-        for task in (*late, refreshing, noting, publishing):
+        for task in (*late, refreshing, fetching, noting, publishing):
             task.cancel()
         office.app.state.arrivals.close()  # who waits for events would hold the server up
         ended.set()
@@ -137,6 +142,8 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         events = Events.open(
             Path(settings.keyring),
             list(map(Path, settings.geo_databases)),
+            fetched=geo.fetched(Path(settings.data)),
+            rules=Path(settings.rules) if settings.rules else None,
             records=publishing.records,
         )
         keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store))
@@ -148,8 +155,9 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             closing.push_async_callback(sink.close)
         forwarders = [Forwarder(sink, spool, book, events.of) for sink in sinks]
         sweep = Sweep(spool, book, forwarders)
-        ready = readiness(sweep, forwarders, store, events.places)
-        figures = exposition(lambda: sweep.survey, forwarders)
+        certificates = Certificates(settings.certificates, Domains(store))
+        ready = readiness(sweep, forwarders, store, lambda: {**events.checks(), **certificates.checks()})
+        figures = exposition(lambda: sweep.survey, forwarders, *certificates.figures())
         app = api(
             store,
             keys,
@@ -158,8 +166,9 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             keyring=Path(settings.keyring),
             rate=settings.api_rate,
             public_url=settings.api_public_url,
+            vault=lambda: certificates.vault,
         )
-        yield Office(forwarders, sweep, events, keys, publishing, app)
+        yield Office(forwarders, sweep, events, keys, publishing, certificates, app)
 
 
 def _spool(folder: Path) -> SpoolReader:

@@ -1,6 +1,7 @@
 """Events: from a hit to its event, with all that the office has open to make it.
 
-Promise: a City database that is damaged or can't be replaced costs places, never events. However
+Promise: a City database that is damaged or can't be replaced costs places, never events; a rule
+table that can't be used leaves the one before. However
 many sinks ask for an event at about the same time, it is made once.
 """
 
@@ -8,17 +9,20 @@ import dataclasses
 import hmac
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from rewriter.keyring import Keyring
+from tracker import health
 from tracker.contexts import Contexts
-from tracker.enrich import Knowledge, PlaceError, enrich
+from tracker.enrich import Knowledge, PlaceError, RulesError, enrich
 from tracker.enrich.company import Company
 from tracker.enrich.place import Places
+from tracker.enrich.tables import versions
 from tracker.event import Event
-from tracker.health import Check, counted
+from tracker.health import Check
 from tracker.hit import Hit, Kind
 
 # What sinks that are near each other ask for again; a sink further behind makes events for itself.
@@ -37,15 +41,16 @@ class Events:
         self,
         contexts: Contexts,
         knowledge: Knowledge,
-        databases: int,
+        rules: Path | None = None,
         records: Recorded = lambda _domain, _kind: True,
     ) -> None:
         self._contexts = contexts
         self._records = records
         self._knowledge = knowledge
         self._placeless = dataclasses.replace(knowledge, places=Places())
-        self._databases = databases
-        self._trouble = ""
+        self._rules = rules
+        self._versions = versions(rules)
+        self._trouble = self._rules_trouble = ""
         self._made: dict[Key, Event | None] = {}
         self._one_at_a_time = threading.Lock()
 
@@ -54,16 +59,22 @@ class Events:
         cls,
         keyring: Path,
         databases: Sequence[Path],
+        *,
+        fetched: Path | None = None,
+        rules: Path | None = None,
         records: Recorded = lambda _domain, _kind: True,
     ) -> Self:
-        """Open keyring and databases. Raises KeyringError, PlaceError, RulesError.
+        """Open keyring, databases and rules. Raises KeyringError, PlaceError, RulesError.
 
-        `records` tells whether a sending domain's hits of a kind may become events.
+        `fetched` is a database that may come later. `records` tells whether a sending domain's hits
+        of a kind may become events.
         """
         contexts = Contexts(keyring)
         key = pseudonym_key(Keyring.load(keyring))
-        knowledge = Knowledge.load(pseudonym_key=key, databases=databases)
-        return cls(contexts, knowledge, len(databases), records)
+        knowledge = Knowledge.load(
+            pseudonym_key=key, databases=databases, fetched=fetched, rules=rules
+        )
+        return cls(contexts, knowledge, rules, records)
 
     def of(self, hit: Hit, company: Company = Company.ALONE) -> Event | None:
         """Return a hit's event, None where nothing may be recorded. Raises Unreadable."""
@@ -88,21 +99,45 @@ class Events:
             return enrich(hit, context, link, self._placeless, company)
 
     def refresh(self) -> None:
-        """Take up databases that were replaced; one that can't be used leaves the one before."""
+        """Take up databases and rules that were replaced; what can't be used leaves what was."""
         try:
-            self._knowledge.places.refresh()
+            changed = self._knowledge.places.refresh()
         except PlaceError as error:
+            changed = True
             self._note(str(error))
         else:
             self._trouble = ""
+        if (found := versions(self._rules)) != self._versions:
+            self._versions = found
+            self._take_rules()
+            changed = True
+        if changed:
+            with self._one_at_a_time:
+                self._made.clear()
 
-    def places(self) -> Check:
-        """Tell whether places are known."""
+    def checks(self) -> Mapping[str, Check]:
+        """Tell whether places are known, and by which rules events are judged."""
         if self._trouble:
-            return Check("degraded", self._trouble)
-        if not self._databases:
-            return Check("ok", "no City database: every place is Unknown")
-        return Check("ok", f"looked up in {counted(self._databases, 'database')}")
+            places = Check("degraded", self._trouble)
+        else:
+            built = [database.built for database in self._knowledge.places.databases]
+            places = health.places(built, time.time())
+        rules = Check("ok", "every table can be used")
+        if self._rules_trouble:
+            rules = Check("degraded", f"{self._rules_trouble}; the ones before stay in use")
+        return {"places": places, "rules": rules}
+
+    def _take_rules(self) -> None:
+        try:
+            fresh = self._knowledge.with_rules(self._rules)
+        except RulesError as error:
+            self._rules_trouble = str(error)
+            logger.error("rules_refused", extra={"reason": self._rules_trouble})
+            return
+        self._rules_trouble = ""
+        self._knowledge = fresh
+        self._placeless = dataclasses.replace(fresh, places=Places())
+        logger.info("rules_taken_up", extra={"folder": str(self._rules)})
 
     def _note(self, trouble: str) -> None:
         if trouble != self._trouble:
