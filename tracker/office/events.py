@@ -1,8 +1,8 @@
 """Events: from a hit to its event, with all that the office has open to make it.
 
 Promise: a City database that is damaged or can't be replaced costs places, never events; a rule
-table that can't be used leaves the one before. However
-many sinks ask for an event at about the same time, it is made once.
+table that can't be used leaves the one before. However many sinks ask for an event at about the
+same time, it is made once.
 """
 
 import dataclasses
