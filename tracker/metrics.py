@@ -170,11 +170,12 @@ class Figures(Collector):
 
 
 def exposition(
-    survey: Callable[[], Survey], forwarders: Sequence[Forwarder]
+    survey: Callable[[], Survey], forwarders: Sequence[Forwarder], *others: Collector
 ) -> Callable[[], bytes]:
-    """Return what answers `/metrics`."""
+    """Return what answers `/metrics`: our figures, and those of others."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(survey, forwarders, time.time))
+    for collector in (Figures(survey, forwarders, time.time), *others):
+        registry.register(collector)
     return lambda: generate_latest(registry)
 
 

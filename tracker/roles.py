@@ -9,14 +9,13 @@ import msgspec
 
 from tracker import logs
 from tracker.edge.settings import WorkerSettings
-from tracker.office import OfficeSettings
+from tracker.office import CertificateSettings, OfficeSettings
 from tracker.settings import Settings
 from tracker.supervise import Child
 
 API_KEY = "api.key"
 SPOOL = "spool"
 CERTIFICATES = "certs"
-MASTER_KEY = "master.key"
 PUBLISHED = "domains.json"
 # OpenSSL reads it at birth alone; an operator's own OPENSSL_CONF comes first.
 TLS_GROUPS = (("OPENSSL_CONF", str(files("certs.front") / "openssl.cnf")),)
@@ -37,7 +36,7 @@ def edge(
         keyring=str(settings.keyring_path),
         tls_listen_fds=tls_descriptors,
         certificates=str(settings.data / CERTIFICATES),
-        master_key=str(settings.data / MASTER_KEY),
+        master_key=str(settings.master_key_path),
         published=str(settings.data / PUBLISHED),
         trusted_proxies=settings.edge.trusted_proxies,
         tracking_domains=list(settings.edge.tracking_domains),
@@ -72,10 +71,38 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         api_rate=settings.api.rate,
         api_public_url=settings.api.public_url,
         geo_databases=[str(path) for path in settings.geo.databases],
+        geo_update=settings.geo.update,
+        geo_mirror=settings.geo.mirror,
+        rules=str(settings.rules_folder),
         sinks=settings.sinks,
+        certificates=_certificates(settings),
         log_format=logs.form(settings.log.format),
     )
     return _child("office", "tracker.office", told, told.listen_fds, vital=vital)
+
+
+def _certificates(settings: Settings) -> CertificateSettings | None:
+    """Return what is to be known of certificates; None where TLS isn't ours to end."""
+    if not settings.edge.tls_listen or settings.edge.tls == "external":
+        return None
+    acme, dns = settings.acme, settings.dns
+    return CertificateSettings(
+        directory=acme.directory,
+        vault=str(settings.vault_path),
+        master_key=str(settings.master_key_path),
+        cache=str(settings.data / CERTIFICATES),
+        terms_agreed=acme.terms_agreed,
+        contact=acme.contact,
+        eab_key_id=acme.eab_key_id,
+        eab_hmac_key_file=acme.eab_hmac_key_file,
+        profile=acme.profile,
+        challenge=acme.challenge,
+        ca_file=acme.ca_file,
+        webhook=settings.alerts.webhook,
+        edge_host=dns.edge_host,
+        edge_addresses=dns.edge_addresses,
+        resolvers=tuple(str(resolver) for resolver in dns.resolvers),
+    )
 
 
 def _child(
@@ -85,8 +112,8 @@ def _child(
     inherits: Sequence[int],
     *,
     vital: bool = True,
+    environment: tuple[tuple[str, str], ...] = (),
 ) -> Child:
     # -P: a file in the current folder must not stand in for a module of the same name.
     command = (sys.executable, "-P", "-m", module)
-    environment: tuple[tuple[str, str], ...] = (),
     return Child(name, command, msgspec.json.encode(told), tuple(inherits), vital, environment)

@@ -15,10 +15,12 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
+from certs.vault.database import Vault
 from tracker.api import audit, events, export, feed, ingest, openapi, stats, tags
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.arrivals import Arrivals
+from tracker.api.certificates import CertificateApi
 from tracker.api.keys import ApiKeys
 from tracker.api.operation import Operation, routes
 from tracker.api.rate import Rates
@@ -50,12 +52,14 @@ def api(
     keyring: Path | None = None,
     rate: float = 0,
     public_url: str = "",
+    vault: Callable[[], Vault | None] = lambda: None,
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
     Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
     second; 0 lets it make any number. Links to the API begin with `public_url`, which
-    ends without a slash, else with where a request came to. Raises KeyringError.
+    ends without a slash, else with where a request came to. `vault` returns that of the
+    certificates while it is open. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -71,7 +75,11 @@ def api(
         """Answer with the figures, for Prometheus to read."""
         return Answer(metrics(), media_type=METRICS_TYPE)
 
-    operations = [*OPERATIONS, *(Rewriting(keyring).operations() if keyring else ())]
+    operations = [
+        *OPERATIONS,
+        *CertificateApi(vault).operations(),
+        *(Rewriting(keyring).operations() if keyring else ()),
+    ]
 
     async def described(_request: Request) -> Answer:
         """Answer with the API's description."""

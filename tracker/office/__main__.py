@@ -156,7 +156,9 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         forwarders = [Forwarder(sink, spool, book, events.of) for sink in sinks]
         sweep = Sweep(spool, book, forwarders)
         certificates = Certificates(settings.certificates, Domains(store))
-        ready = readiness(sweep, forwarders, store, lambda: {**events.checks(), **certificates.checks()})
+        ready = readiness(
+            sweep, forwarders, store, lambda: {**events.checks(), **certificates.checks()}
+        )
         figures = exposition(lambda: sweep.survey, forwarders, *certificates.figures())
         app = api(
             store,

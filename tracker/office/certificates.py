@@ -124,9 +124,7 @@ class Certificates:
             revision = await self._domains.revision()
             if revision != self._revision:
                 found = await self._domains.tracking()
-                self._names = [
-                    one.name for one in found if one.tls == "own" and not one.suspended
-                ]
+                self._names = [one.name for one in found if one.tls == "own" and not one.suspended]
                 self._revision = revision
         except StoreUnavailable:
             return None
