@@ -157,13 +157,27 @@ class Ordering:
         sent = self._chosen(authorization, url)
         async with self._respond(self._challenge(sent)):
             if sent.status == "pending":
-                await self._signed.post(sent.url, {})
+                await self._have_it_look(sent)
             self.doing = f"the CA is looking at {self._wanted.name}"
             authorization = await self._polled(
                 url, Authorization, lambda authorization: authorization.status != "pending"
             )
         if authorization.status != "valid":
             raise _unproved(authorization, url)
+
+    async def _have_it_look(self, sent: SentChallenge) -> None:
+        """Say that the answer is ready; once more where the CA's word for it is lost."""
+        try:
+            await self._signed.post(sent.url, {})
+        except Problem as problem:
+            if not _lost(problem):
+                raise
+            try:
+                await self._signed.post(sent.url, {})
+            except Problem as second:
+                # The CA heard the first time, and may be done by now: the look tells.
+                if second.type != "malformed":
+                    raise
 
     def _chosen(self, authorization: Authorization, url: str) -> SentChallenge:
         for sent in authorization.challenges:
@@ -183,16 +197,16 @@ class Ordering:
     async def _finalised(self, order: Order) -> Order:
         """Hand in the CSR; where the answer is lost, look whether it arrived."""
         self.doing = "the order is being finalised"
+        csr = {"csr": encode_b64jose(self._wanted.csr_der)}
         try:
-            csr = {"csr": encode_b64jose(self._wanted.csr_der)}
             return decoded(await self._signed.post(order.finalize, csr), Order)
         except Problem as problem:
-            if problem.type not in {UNREACHABLE, TIMED_OUT}:
+            if not _lost(problem):
                 raise
-            order = decoded(await self._signed.read(self.url), Order)
-            if order.status in {"ready", "pending"}:
-                raise
+        order = decoded(await self._signed.read(self.url), Order)
+        if order.status != "ready":
             return order
+        return decoded(await self._signed.post(order.finalize, csr), Order)
 
     async def _fetched(self, order: Order) -> Issued:
         self.doing = "the chain is being fetched"
@@ -246,6 +260,11 @@ def _order(wanted: Wanted) -> dict[str, object]:
 
 def _of_replaces(problem: Problem) -> bool:
     return 400 <= problem.status < 500 and problem.type not in _NOT_OF_REPLACES
+
+
+def _lost(problem: Problem) -> bool:
+    """Tell whether the CA may have done what it was asked, without our hearing of it."""
+    return problem.type in {UNREACHABLE, TIMED_OUT}
 
 
 def _unproved(authorization: Authorization, url: str) -> Problem:

@@ -50,7 +50,10 @@ class Answers:
     async def respond_wrongly(self, challenge: Challenge) -> AsyncIterator[None]:
         """Ready an answer that isn't the one, as another account's edge would."""
         self.tokens[challenge.token] = f"{challenge.token}.of-another-account"
-        yield
+        try:
+            yield
+        finally:
+            del self.tokens[challenge.token]
 
     def to(self, path: str) -> str | None:
         """Return what is at a path of the names' HTTP servers."""

@@ -114,6 +114,11 @@ class Faulty:
         with self._lock:
             self._faults.setdefault(step, []).append((fault, times))
 
+    def offer_renewal_info(self) -> None:
+        """Have the directory name a place for it, where Pebble has none; `on` fills it."""
+        where = self.directory.removesuffix("/dir") + "/renewal-info"
+        self.on("directory", edited(lambda document: document.update(renewalInfo=where)), ALWAYS)
+
     def mend(self) -> None:
         """Have everything pass through again."""
         with self._lock:
@@ -163,6 +168,11 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Fault:
     return lambda _, __: Reply(status, body, named)
 
 
+def as_it_comes(_: Sent, onward: Onward) -> Reply:
+    """Do nothing to it; the next of its step is broken instead."""
+    return onward()
+
+
 def cut_before(_: Sent, __: Onward) -> Reply:
     """End the connection before the CA hears of the request."""
     raise Cut
@@ -186,12 +196,6 @@ def edited(edit: Callable[[dict[str, Any]], object], **headers: str) -> Fault:
         )
 
     return fault
-
-
-def renewal_info_at(directory: str) -> Fault:
-    """Have the directory say that there is renewal information, where Pebble has none."""
-    where = directory.removesuffix("/dir") + "/renewal-info"
-    return edited(lambda document: document.update(renewalInfo=where))
 
 
 def wrong_key(_: Sent, onward: Onward) -> Reply:

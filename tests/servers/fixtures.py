@@ -6,7 +6,8 @@ stands before one. A test skips, and says how to bring Pebble, where that is mis
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,7 @@ def answers() -> Iterator[Answers]:
 
 @pytest.fixture
 def pebbles(tmp_path: Path, resolver: Resolver, answers: Answers) -> Iterator[Pebbles]:
-    with ExitStack() as running:
-
-        def start(**modes: Any) -> Pebble:
-            ports = {"http_port": answers.http_port, "tls_port": answers.tls_port}
-            # Each has a folder of its own, named after how many there were before it.
-            folder = tmp_path / f"pebble-{len(list(tmp_path.glob('pebble-*')))}"
-            try:
-                return running.enter_context(
-                    pebble.running(folder, resolver.address, **ports | modes)
-                )
-            except Missing as error:
-                pytest.skip(f"NO CA TO TEST WITH: {error}")
-
+    with starting(tmp_path, resolver, answers) as start:
         yield start
 
 
@@ -62,3 +51,22 @@ def pebbles(tmp_path: Path, resolver: Resolver, answers: Answers) -> Iterator[Pe
 def faulty(pebbles: Pebbles) -> Iterator[Faulty]:
     with between(pebbles()) as faulty:
         yield faulty
+
+
+@contextmanager
+def starting(folder: Path, resolver: Resolver, answers: Answers) -> Iterator[Pebbles]:
+    """Start CAs, each in a folder of its own, that run until the block ends."""
+    ports = {"http_port": answers.http_port, "tls_port": answers.tls_port}
+    numbers = count(1)
+    with ExitStack() as running:
+
+        def start(**modes: Any) -> Pebble:
+            home = folder / f"pebble-{next(numbers)}"
+            try:
+                return running.enter_context(
+                    pebble.running(home, resolver.address, **ports | modes)
+                )
+            except Missing as error:
+                pytest.skip(f"NO CA TO TEST WITH: {error}")
+
+        yield start
