@@ -73,6 +73,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         geo_databases=[str(path) for path in settings.geo.databases],
         geo_update=settings.geo.update,
         geo_mirror=settings.geo.mirror,
+        retention_days=settings.retention.events,
         rules=str(settings.rules_folder),
         sinks=settings.sinks,
         certificates=_certificates(settings),

@@ -283,6 +283,18 @@ class Rules(Section):
     )
 
 
+class Retention(Section):
+    """How long what is stored is kept."""
+
+    events: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days after which an event is removed from the store; 0 keeps it for ever."
+        " Figures stay.",
+    )
+
+
 class Log(Section):
     """What an operator reads."""
 
@@ -323,6 +335,7 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     geo: Geo = Geo()
     rules: Rules = Rules()
+    retention: Retention = Retention()
     log: Log = Log()
 
     @classmethod

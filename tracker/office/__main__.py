@@ -40,6 +40,7 @@ from tracker.sinks.named import named
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.domains import Domains
+from tracker.store.retention import Retention
 from tracker.sweep import Sweep
 
 DRAIN_WITHIN: Final = 20.0  # seconds; the supervisor allows 30 for everything
@@ -75,6 +76,7 @@ class Office:
     sweep: Sweep
     events: Events
     keys: ApiKeys
+    retention: Retention
     publishing: Publishing
     certificates: Certificates
     app: Starlette
@@ -118,13 +120,14 @@ async def work(settings: OfficeSettings) -> None:
         refreshing = tasks.create_task(_refresh(office.events))
         fetching = tasks.create_task(keep_current(settings))
         noting = tasks.create_task(_note_use(office.keys))
+        expiring = tasks.create_task(office.retention.run())
         publishing = tasks.create_task(office.publishing.run())
         tasks.create_task(office.certificates.run(stopping))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
-        for task in (*late, refreshing, fetching, noting, publishing):
+        for task in (*late, refreshing, fetching, noting, expiring, publishing):
             task.cancel()
         office.app.state.arrivals.close()  # who waits for events would hold the server up
         ended.set()
@@ -170,7 +173,8 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             public_url=settings.api_public_url,
             vault=lambda: certificates.vault,
         )
-        yield Office(forwarders, sweep, events, keys, publishing, certificates, app)
+        retention = Retention(store, settings.retention_days)
+        yield Office(forwarders, sweep, events, keys, retention, publishing, certificates, app)
 
 
 def _spool(folder: Path) -> SpoolReader:

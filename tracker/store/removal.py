@@ -7,9 +7,10 @@ ones whole, and is done by doing it again.
 """
 
 import asyncio
+import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from tracker.store.change import parts
 from tracker.store.database import Store
 from tracker.store.page import Page
 from tracker.store.query import Key, Walk
-from tracker.store.row import Row, row
+from tracker.store.row import NotAnEvent, Row, row
 from tracker.store.schema import event, tag
 
 AT_ONCE: Final = 200  # events of one transaction, which takes some 10 ms
@@ -66,12 +67,11 @@ async def domains(store: Store) -> AsyncIterator[str]:
 async def _remove(
     store: Store, domain: str, keys: Sequence[Key], found: Page, told: Told | None
 ) -> None:
-    going = set(keys)
-    rows = [row(each.document, domain) for each in found.events if each.key in going]
+    rows = _rows(domain, found, set(keys))
     tags = [
-        _place(domain, Key(row.at, row.id)) | {"its_tag": tag} for row in rows for tag in row.tags
+        _place(domain, key) | {"its_tag": each} for key, its in rows.items() for each in its.tags
     ]
-    unread = [_place(domain, key) for key in found.damaged if key in going]
+    unread = [_place(domain, key) for key in keys if key not in rows]
     async with store.writing() as connection:
         await connection.execute(_EVENT, [_place(domain, key) for key in keys])
         if tags:
@@ -79,7 +79,17 @@ async def _remove(
         if unread:  # their tags can't be told from their documents
             await connection.execute(_TAGS, unread)
         if told:
-            await told(connection, rows)
+            await told(connection, list(rows.values()))
+
+
+def _rows(domain: str, found: Page, keys: Collection[Key]) -> dict[Key, Row]:
+    """Return the rows of the events that can still be read as such."""
+    rows = {}
+    for each in found.events:
+        if each.key in keys:
+            with contextlib.suppress(NotAnEvent):
+                rows[each.key] = row(each.document, domain)
+    return rows
 
 
 def _place(domain: str, key: Key) -> dict[str, Any]:
