@@ -20,11 +20,12 @@ LITTLE_SPACE: Final = 1 << 30  # bytes: an hour of 500 hits a second
 NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
 
 
-class Health(msgspec.Struct, frozen=True):
-    """The worst status among the checks, and what each of them says."""
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The worst status among the checks, what each of them says, and the status of each."""
 
     status: Status
     checks: dict[str, str]
+    statuses: dict[str, Status] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,11 @@ def health(checks: Mapping[str, Check]) -> Health:
     """Put the checks together."""
     found: list[Status] = [check.status for check in checks.values()]
     worst: Status = min(found, key=WORST_FIRST.index, default="ok")
-    return Health(worst, {name: check.says for name, check in checks.items()})
+    return Health(
+        worst,
+        {name: check.says for name, check in checks.items()},
+        {name: check.status for name, check in checks.items()},
+    )
 
 
 def edge(workers: Sequence[WorkerFacts], now: float) -> Check:

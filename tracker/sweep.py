@@ -111,7 +111,7 @@ class Sweep:
                     counted[counter] = counted.get(counter, 0) + value
         return Survey(
             at=time.time(),
-            workers=tuple(map(_worker, streams)),
+            workers=tuple(map(worker, streams)),
             counted=counted,
             backlog={
                 forwarder.sink.name: sum(
@@ -152,7 +152,8 @@ def _counted(stream: Stream) -> dict[str, int]:
     }
 
 
-def _worker(stream: Stream) -> WorkerFacts:
+def worker(stream: Stream) -> WorkerFacts:
+    """Read what a worker tells of itself."""
     told = counters.read(stream.folder)
     return WorkerFacts(
         alive=stream.alive(), told_at=told[Counter.TOLD_AT], failing=bool(told[Counter.FAILING])

@@ -6,7 +6,6 @@ same time, it is made once.
 """
 
 import dataclasses
-import hmac
 import logging
 import threading
 import time
@@ -116,16 +115,16 @@ class Events:
                 self._made.clear()
 
     def checks(self) -> Mapping[str, Check]:
-        """Tell whether places are known, and by which rules events are judged."""
+        """Tell whether places are known, and of rules that were refused."""
         if self._trouble:
             places = Check("degraded", self._trouble)
         else:
             built = [database.built for database in self._knowledge.places.databases]
             places = health.places(built, time.time())
-        rules = Check("ok", "every table can be used")
-        if self._rules_trouble:
-            rules = Check("degraded", f"{self._rules_trouble}; the ones before stay in use")
-        return {"places": places, "rules": rules}
+        if not self._rules_trouble:
+            return {"places": places}
+        refused = f"{self._rules_trouble}; the ones before stay in use"
+        return {"places": places, "rules": Check("degraded", refused)}
 
     def _take_rules(self) -> None:
         try:
@@ -143,12 +142,3 @@ class Events:
         if trouble != self._trouble:
             logger.error("place_database_failed", extra={"reason": trouble})
         self._trouble = trouble
-
-
-def pseudonym_key(keyring: Keyring) -> bytes:
-    """Derive the key of pseudonyms.
-
-    From the oldest secret, be it retired, so that a recipient's pseudonym outlives rotations and is
-    the same in every office that shares the keyring.
-    """
-    return hmac.digest(keyring.keys[0].material(), b"tracking-edge/1 pseudonym", "sha256")

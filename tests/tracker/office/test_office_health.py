@@ -95,4 +95,5 @@ def test_a_sweep_that_fails_or_hangs_is_told(
 )
 def test_the_whole_is_as_well_as_its_worst_part(statuses: list[Status], worst: Status) -> None:
     checks = {str(number): Check(status, "words") for number, status in enumerate(statuses)}
-    assert health.health(checks) == Health(worst, dict.fromkeys(checks, "words"))
+    told = {name: check.status for name, check in checks.items()}
+    assert health.health(checks) == Health(worst, dict.fromkeys(checks, "words"), told)

@@ -1,0 +1,109 @@
+"""`tracker status` says how everything does, whether the back office runs or not."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewriter.keyring import Keyring
+from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tests.tracker.operation.conftest import Tracker
+from tests.tracker.operation.running import running
+from tracker.counters import Counter
+
+
+def told(tracker: Tracker) -> dict[str, Any]:
+    said = tracker("status", "--json")
+    found: dict[str, Any] = json.loads(said.out)
+    assert said.status == {"ok": 0, "degraded": 1, "down": 2}[found["status"]]
+    return found
+
+
+@pytest.fixture
+def worker(folder: Path, tracker: Tracker) -> Iterator[Worker]:
+    tracker("keys", "new")
+    (folder / "data" / "spool").mkdir(parents=True)
+    worker = Worker(folder / "data" / "spool")
+    yield worker
+    worker.die()
+
+
+def office(folder: Path, *names: str) -> None:
+    """Let a back office have worked, and gone."""
+    opened = Office(folder / "data", *map(Kept, names))
+    asyncio.run(opened.drain())
+    opened.ledger.close()
+
+
+def test_without_a_data_folder_nothing_has_run(tracker: Tracker) -> None:
+    said = tracker("status")
+    assert (said.status, "nothing has run here yet" in said.err) == (66, True)
+
+
+def test_before_a_back_office_ran_hits_wait_and_nothing_is_lost(
+    folder: Path, tracker: Tracker, worker: Worker
+) -> None:
+    worker.write(click(token(Keyring.load(folder / "data" / "keyring.json"))))
+    found = told(tracker)
+    assert found["statuses"]["office"] == "down"
+    assert "what else stands here was read from files" in found["checks"]["office"]
+    assert found["checks"]["edge"] == "1 edge worker alive"
+    assert found["checks"]["sinks"].startswith("no back office has run here yet; ")
+    assert found["checks"]["sinks"].endswith(" bytes of hits wait for it")
+
+
+def test_files_tell_how_far_a_sink_came_and_what_died(
+    folder: Path, tracker: Tracker, worker: Worker
+) -> None:
+    keyring = Keyring.load(folder / "data" / "keyring.json")
+    worker.write(click(token(keyring)), click("no token at all"))
+    office(folder, "store")
+    found = told(tracker)
+    assert found["checks"]["sink store"] == (
+        "has every hit; 1 dead letter: see 'tracker dead list'"
+    )
+    assert found["checks"]["losses"] == "none, ever"
+    worker.write(click(token(keyring)))
+    assert "bytes of hits wait for it" in told(tracker)["checks"]["sink store"]
+
+
+def test_losses_are_counted_and_a_worker_that_loses_now_is_a_limp(
+    folder: Path, tracker: Tracker, worker: Worker
+) -> None:
+    worker.counters.cells[Counter.LOST] = 3
+    office(folder, "store")
+    found = told(tracker)
+    assert found["checks"]["losses"] == "3 hits answered and never written"
+    assert found["statuses"]["losses"] == "degraded"
+
+
+def test_a_broken_store_is_down_and_everything_else_is_still_told(
+    folder: Path, tracker: Tracker, worker: Worker
+) -> None:
+    office(folder, "store")
+    (folder / "data" / "store.db").write_bytes(b"some other file" * 1000)
+    found = told(tracker)
+    assert found["statuses"]["store"] == "down"
+    assert "file is not a database" in found["checks"]["store"]
+    assert found["checks"]["places"] == "no City database: every place is Unknown"
+    assert "agents.toml 20" in found["checks"]["rules"]
+
+
+def test_a_running_system_is_asked(
+    folder: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker("keys", "new")
+    with running("serve") as serving:
+        api = serving.addresses[-1]
+        monkeypatch.setenv("TRACKER_API_LISTEN", api)
+        deadline = time.monotonic() + 30
+        while (said := tracker("status")).status and time.monotonic() < deadline:
+            pass
+    assert said.status == 0, said.out
+    assert re.search(rf"ok +office +answers at http://{api}\n", said.out)
+    assert re.search(r"ok +sink store +up to date\n", said.out)

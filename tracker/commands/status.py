@@ -1,0 +1,76 @@
+"""`tracker status`: how everything does, in plain words, whether the back office runs or not."""
+
+import time
+from typing import Final
+
+import httpx
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tracker import roles, standing
+from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.shown import printable
+from tracker.health import Check, Health, Status, health
+from tracker.mistake import Exit, Mistake
+from tracker.settings import Settings
+
+ANSWER_WITHIN: Final = 5.0  # seconds
+STATUSES: Final[dict[Status, int]] = {"ok": 0, "degraded": 1, "down": 2}
+COLOURS: Final[dict[Status, str]] = {"ok": "green", "degraded": "yellow", "down": "bold red"}
+
+
+def status(config: Config = None, as_json: AsJson = False) -> int:
+    """Tell how everything does. Leaves with 0 if all is well, 1 with a limp, 2 if it is down."""
+    settings = configured(config)
+    if not settings.data.exists():
+        raise Mistake(
+            f"there is no data folder {settings.data}: nothing has run here yet", Exit.NO_INPUT
+        )
+    asked = _asked(settings)
+    # The office knows more of each part than its files tell.
+    found = health(standing.checks(_places(settings), time.time()) | asked)
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        _show(found)
+    return STATUSES[found.status]
+
+
+def _asked(settings: Settings) -> dict[str, Check]:
+    """Ask the back office."""
+    at = settings.api.listen
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(at.host, at.host)  # noqa: S104 - asked of it
+    url = f"http://[{host}]:{at.port}" if ":" in host else f"http://{host}:{at.port}"
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=ANSWER_WITHIN, trust_env=False)
+        said = msgspec.json.decode(answer.content, type=Health)
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
+        says = f"does not answer at {url}; what else stands here was read from files"
+        return {"office": Check("down", says)}
+    parts = {name: Check(said.statuses.get(name, "ok"), says) for name, says in said.checks.items()}
+    return {"office": Check("ok", f"answers at {url}"), **parts}
+
+
+def _places(settings: Settings) -> standing.Places:
+    data = settings.data
+    return standing.Places(
+        data=data,
+        spool=data / roles.SPOOL,
+        store=data / roles.STORE,
+        certificates=data / roles.CERTIFICATES,
+        master_key=settings.master_key_path,
+        rules=settings.rules_folder,
+        databases=settings.geo.databases,
+        sinks=settings.sinks,
+    )
+
+
+def _show(found: Health) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    widest = max(map(len, found.checks), default=0)
+    for name, says in found.checks.items():
+        state = found.statuses[name]
+        line = Text.assemble((f"{state:9}", COLOURS[state]), f"{name:{widest}}  ", printable(says))
+        console.print(line)
