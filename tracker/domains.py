@@ -5,7 +5,7 @@ they may, or BadSetting. Nothing here reads a file or a database.
 """
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import Final, Literal
 
 import msgspec
@@ -174,6 +174,14 @@ def canonical_tracking_name(text: str) -> str:
         # CA/Browser Forum Baseline Requirements §7.1.4.2: no underscore in a dNSName.
         raise BadSetting(f"{name} has an underscore, and no certificate is given for such a name")
     return name
+
+
+def logo(picture: bytes) -> str:
+    """Write a picture as the data: URI of a theme. Raises BadSetting."""
+    for kind, beginnings in PICTURES.items():
+        if picture.lstrip().startswith(beginnings):
+            return f"data:{kind};base64,{b64encode(picture).decode()}"
+    raise BadSetting(f"a logo is a picture of one of these types: {', '.join(PICTURES)}")
 
 
 def _check_logo(logo: str) -> None:
