@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -97,7 +97,7 @@ def ours(stack: contextlib.ExitStack, ground: Ground) -> Server:
             [sys.executable, "-m", "tracker.edge.worker"],
             ground,
             stdin=msgspec.json.encode(settings) + b"\n",
-            inherited=listener.fileno(),
+            inherited=[listener.fileno()],
         )
     )
     port: int = listener.getsockname()[1]
@@ -193,7 +193,7 @@ def running(
     ground: Ground,
     *,
     stdin: bytes = b"",
-    inherited: int | None = None,
+    inherited: Sequence[int] = (),
     **environment: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on one core, its output in a file of its folder, until the block ends."""
@@ -205,7 +205,7 @@ def running(
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            pass_fds=[] if inherited is None else [inherited],
+            pass_fds=inherited,
         )
     assert child.stdin is not None  # noqa: S101 for the type checker: a pipe was asked for
     with child.stdin:
