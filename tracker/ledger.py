@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tracker.reader import Position
+from tracker.reader import START, Position
 
 FILE: Final = "forward.db"  # within the data folder
 BUSY_WITHIN: Final = 10.0  # seconds to wait for the `tracker dead` command, which writes here too
@@ -35,12 +35,16 @@ create index dead_again on dead (sink, id) where again;
 create table finished (stream text primary key) without rowid;
 create table total (counter text primary key, value integer not null) without rowid;
 """,
-    # What was known by other clicks when a letter died, and the clicks that may yet tell more.
+    # What was known by other clicks when a letter died, the clicks that may yet tell more, and up
+    # to where streams were written over.
     """
 alter table dead add column company integer not null default 0;
 create table recent (
     sink text not null, number integer not null, latest integer not null, clicks blob not null,
     primary key (sink, number)
+) without rowid;
+create table wiped (
+    stream text primary key, segment integer not null, offset integer not null
 ) without rowid
 """,
 )
@@ -100,9 +104,20 @@ class Ledger:
                 raise LedgerUnavailable(f"the ledger can't be read: {error}") from error
 
     def positions(self, sink: str) -> dict[str, Position]:
-        """Return how far a sink has come in each stream, by the stream's name."""
-        found = self.rows("select stream, segment, offset from position where sink = ?", (sink,))
-        return {stream: Position(segment, offset) for stream, segment, offset in found}
+        """Return how far a sink has come in each stream, by the stream's name.
+
+        A sink that is new, or was away, begins where what lay before was wiped.
+        """
+        found = self.rows(
+            "select stream, segment, offset from position where sink = ?"
+            " union all select stream, segment, offset from wiped",
+            (sink,),
+        )
+        positions: dict[str, Position] = {}
+        for stream, segment, offset in found:
+            known = positions.get(stream, START)
+            positions[stream] = max(known, Position(segment, offset))
+        return positions
 
     def finished(self) -> tuple[set[str], dict[str, int]]:
         """Return the streams that are finished, and the sums of what their workers had counted.
@@ -111,6 +126,15 @@ class Ledger:
         """
         streams = {stream for (stream,) in self.rows("select stream from finished")}
         return streams, dict(self.rows("select counter, value from total"))
+
+    def wiping(self, stream: str, before: Position) -> None:
+        """Record that what a stream holds before a position is about to be written over."""
+        with self.transaction() as ledger:
+            ledger.execute(
+                "insert into wiped values (?, ?, ?) on conflict (stream)"
+                " do update set segment = excluded.segment, offset = excluded.offset",
+                (stream, before.segment, before.offset),
+            )
 
     def finish(self, stream: str, counted: Mapping[str, int]) -> None:
         """Record that every sink has a stream, and add what its worker counted; once, ever."""
@@ -124,14 +148,19 @@ class Ledger:
                 counted.items(),
             )
             ledger.execute("delete from position where stream = ?", (stream,))
+            ledger.execute("delete from wiped where stream = ?", (stream,))
 
     def forget_all_but(self, present: Collection[str]) -> None:
         """Drop what is known of streams whose folders are gone; their counts stay in the sums."""
-        known = self.rows("select stream from finished union select stream from position")
+        known = self.rows(
+            "select stream from finished union select stream from position"
+            " union select stream from wiped"
+        )
         gone = [row for row in known if row[0] not in present]
         with self.transaction() as ledger:
             ledger.executemany("delete from finished where stream = ?", gone)
             ledger.executemany("delete from position where stream = ?", gone)
+            ledger.executemany("delete from wiped where stream = ?", gone)
 
     def purge(self) -> None:
         """Empty the write-ahead log, which holds what was deleted until it is written over.

@@ -1,7 +1,8 @@
 """The spool's other side: what reads hits off the disk while edge workers write them.
 
 It takes no lock that a worker ever waits for. It sees a hit as soon as the worker does, in the
-order of the stream, and removes a segment once its caller says that nobody needs it any more.
+order of the stream, and removes a segment, or what lies in it before a place, once its caller says
+that nobody needs it any more.
 """
 
 import contextlib
@@ -120,6 +121,18 @@ class Stream:
         for number in segment.numbers(self.folder):
             if number < before.segment:
                 segment.path_of(self.folder, number).unlink(missing_ok=True)
+
+    def wipe(self, before: Position) -> None:
+        """Write zeros over what lies before a position in its segment.
+
+        A worker that still writes there writes further behind, and takes no notice. Raises OSError.
+        """
+        path = segment.path_of(self.folder, before.segment)
+        with contextlib.suppress(FileNotFoundError), path.open("r+b", buffering=0) as file:
+            at = segment.HEADER
+            while at < before.offset:
+                at += os.pwrite(file.fileno(), segment.ZEROS[: before.offset - at], at)
+            os.fdatasync(file.fileno())
 
     def remove(self) -> None:
         """Remove the stream of a worker that is gone, with everything in it."""

@@ -68,7 +68,10 @@ def _forwarded(at: Places, streams: Sequence[Stream]) -> Iterator[tuple[str, Che
     path = at.data / ledger.FILE
     if not path.exists():
         waiting = sum(backlog(stream, START) for stream in streams)
-        yield "sinks", Check("degraded", f"no back office has run here yet; {_waiting(waiting)}")
+        yield (
+            "sinks",
+            Check("degraded", f"no back office has run here yet; {_bytes(waiting)} of hits wait"),
+        )
         return
     try:
         with contextlib.closing(Ledger.open(path)) as book:

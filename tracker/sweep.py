@@ -4,7 +4,9 @@ In: the spool, the ledger, the forwarders. Out: a Survey, which metrics and heal
 that answering them touches no disk.
 
 Promise: a segment goes only once every sink is past it; a stream only once its worker is gone,
-every sink has all of it, and what the worker had counted is in the ledger's totals.
+every sink has all of it, and what the worker had counted is in the ledger's totals. What every sink
+has of the segment that a worker writes, however slowly that fills, is written over within
+WIPE_EVERY: what a privacy mode leaves out of an event stays nowhere for longer.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.reader import START, Position, SpoolReader, Stream
 
 EVERY: Final = 1.0  # seconds
+WIPE_EVERY: Final = 60.0  # seconds
 # What a worker tells of itself, which makes no sense as a sum.
 STATES: Final = frozenset((Counter.STARTED_AT, Counter.TOLD_AT, Counter.FAILING))
 TORN: Final = "TORN_BYTES"
@@ -60,6 +63,8 @@ class Sweep:
         ledger.forget_all_but({stream.name for stream in spool.streams()})
         self.survey = self._look()
         self.failing = ""
+        self._wiped: dict[str, Position] = {}
+        self._wiped_at = 0.0
 
     async def run(self, ended: asyncio.Event) -> None:
         """Sweep until all is forwarded that will be, and then once more."""
@@ -86,7 +91,25 @@ class Sweep:
                 self._finish(stream)
             else:
                 stream.forget(min(_positions(stream, self._forwarders)))
+        if time.monotonic() - self._wiped_at > WIPE_EVERY:
+            self.wipe()
         self.survey = self._look()
+
+    def wipe(self) -> None:
+        """Write over what every sink has of segments that aren't full yet.
+
+        The ledger's log, which holds what was deleted there, is emptied too. Raises OSError,
+        LedgerUnavailable.
+        """
+        self._wiped_at = time.monotonic()
+        for stream in self._spool.streams():
+            before = min(_positions(stream, self._forwarders))
+            if before > self._wiped.get(stream.name, START):
+                # In this order: nobody must ever begin to read where the zeros are.
+                self._ledger.wiping(stream.name, before)
+                stream.wipe(before)
+                self._wiped[stream.name] = before
+        self._ledger.purge()
 
     def _finish(self, stream: Stream) -> None:
         if stream.alive() and stream.name not in self._ledger.finished()[0]:

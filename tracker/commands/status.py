@@ -28,9 +28,10 @@ def status(config: Config = None, as_json: AsJson = False) -> int:
         raise Mistake(
             f"there is no data folder {settings.data}: nothing has run here yet", Exit.NO_INPUT
         )
-    asked = _asked(settings)
+    office, asked = _asked(settings)
     # The office knows more of each part than its files tell.
-    found = health(standing.checks(_places(settings), time.time()) | asked)
+    read = standing.checks(_places(settings), time.time())
+    found = health({"office": office, **read, **asked})
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
@@ -38,8 +39,8 @@ def status(config: Config = None, as_json: AsJson = False) -> int:
     return STATUSES[found.status]
 
 
-def _asked(settings: Settings) -> dict[str, Check]:
-    """Ask the back office."""
+def _asked(settings: Settings) -> tuple[Check, dict[str, Check]]:
+    """Ask the back office how it is, and how all else is."""
     at = settings.api.listen
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(at.host, at.host)  # noqa: S104 - asked of it
     url = f"http://[{host}]:{at.port}" if ":" in host else f"http://{host}:{at.port}"
@@ -48,9 +49,9 @@ def _asked(settings: Settings) -> dict[str, Check]:
         said = msgspec.json.decode(answer.content, type=Health)
     except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
         says = f"does not answer at {url}; what else stands here was read from files"
-        return {"office": Check("down", says)}
+        return Check("down", says), {}
     parts = {name: Check(said.statuses.get(name, "ok"), says) for name, says in said.checks.items()}
-    return {"office": Check("ok", f"answers at {url}"), **parts}
+    return Check("ok", f"answers at {url}"), parts
 
 
 def _places(settings: Settings) -> standing.Places:

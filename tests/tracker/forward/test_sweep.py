@@ -204,3 +204,44 @@ def test_the_backlog_is_what_lies_behind_a_position(
     asyncio.run(office.drain())
     office.sweep.once()
     assert office.sweep.survey.backlog == {"kept": 0}
+
+
+def test_hits_that_every_sink_has_are_written_over_while_their_worker_is_idle(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    first, second = click(token(keyring)), click(token(keyring))
+    path = segment.path_of(worker.segments.folder, 1)
+    worker.write(first)
+    sink, down = Kept(), Kept("down")
+    down.down = True
+    office = office_with(sink, down)
+    asyncio.run(office.drain())
+    office.sweep.wipe()
+    assert first.token.encode() in path.read_bytes(), "one sink has yet to get it"
+    down.down = False
+    asyncio.run(office.drain())
+    office.sweep.wipe()
+    assert first.token.encode() not in path.read_bytes()
+    worker.write(second)
+    asyncio.run(office.drain())
+    assert list(sink.events) == list(down.events) == ids([first, second])
+
+
+def test_a_sink_that_is_new_begins_behind_what_was_written_over(
+    keyring: Keyring, worker: Worker, office_with: Offices
+) -> None:
+    first, second = click(token(keyring)), click(token(keyring))
+    worker.write(first)
+    office = office_with(Kept())
+    asyncio.run(office.drain())
+    office.sweep.wipe()
+    worker.write(second)
+    new = Kept("new")
+    restarted = office_with(Kept(), new)
+    asyncio.run(restarted.drain())
+    worker.die()
+    asyncio.run(restarted.drain())
+    restarted.sweep.once()
+    assert list(new.events) == ids([second])
+    assert restarted.sweep.survey.counted[TORN] == 0
+    assert not worker.segments.folder.exists()

@@ -54,7 +54,7 @@ def test_before_a_back_office_ran_hits_wait_and_nothing_is_lost(
     assert "what else stands here was read from files" in found["checks"]["office"]
     assert found["checks"]["edge"] == "1 edge worker alive"
     assert found["checks"]["sinks"].startswith("no back office has run here yet; ")
-    assert found["checks"]["sinks"].endswith(" bytes of hits wait for it")
+    assert found["checks"]["sinks"].endswith(" bytes of hits wait")
 
 
 def test_files_tell_how_far_a_sink_came_and_what_died(
