@@ -114,6 +114,7 @@ class _Tls(_Http):
 
 class _Page(http.server.BaseHTTPRequestHandler):
     timeout = 30
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         body = cast(_Http, self.server).answers.to(self.path)

@@ -251,6 +251,8 @@ class _Server(ThreadingHTTPServer):
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    # Head and body are two writes, and the second would wait 40 ms for the first's acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         server = cast(_Server, self.server)
