@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "office": "serve",
     "events": "events",
     "export": "export",
+    "recipients": "recipients",
     "domains": "domains",
     "certificates": "certificates",
     "keys": "keys",

@@ -17,6 +17,8 @@ from tests.tracker.store.documents import document
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys, digest, fresh
 from tracker.health import Health
+from tracker.ledger import Ledger
+from tracker.recipients import Recipients
 from tracker.store.access import KeyRecords, Scope
 from tracker.store.database import Store
 from tracker.store.row import row
@@ -59,13 +61,15 @@ async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
     Keyring.new().save(keyring)
     store = await Store.open(folder / "store.db")
     await store.insert([row(document(number)) for number in range(events)])
+    ledger = Ledger.open(folder / "forward.db")
+    recipients = Recipients.open(store, ledger, keyring)
     key = secrets.token_urlsafe(8)
 
     async def well() -> Health:
         return Health("ok", {})
 
     keys = ApiKeys([digest(key)], KeyRecords(store))
-    app = api(store, keys, well, bytes, keyring=keyring)
+    app = api(store, keys, well, bytes, keyring=keyring, recipients=recipients)
     server = Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
@@ -75,4 +79,5 @@ async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
         app.state.arrivals.close()
         server.should_exit = True
         await serving
+        ledger.close()
         await store.close()

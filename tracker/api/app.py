@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from certs.vault.database import Vault
-from tracker.api import audit, events, export, feed, ingest, openapi, stats, tags
+from tracker.api import audit, domains, events, export, feed, ingest, openapi, stats, tags, tracking
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.arrivals import Arrivals
@@ -24,8 +24,10 @@ from tracker.api.certificates import CertificateApi
 from tracker.api.keys import ApiKeys
 from tracker.api.operation import Operation, routes
 from tracker.api.rate import Rates
+from tracker.api.recipients import RecipientApi
 from tracker.api.rewrite import Rewriting
 from tracker.health import Health
+from tracker.recipients import Recipients
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.page import Unfinished
 
@@ -40,6 +42,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *ingest.OPERATIONS,
     *stats.OPERATIONS,
     *tags.OPERATIONS,
+    *tracking.OPERATIONS,
+    *domains.OPERATIONS,
 )
 
 
@@ -53,13 +57,14 @@ def api(
     rate: float = 0,
     public_url: str = "",
     vault: Callable[[], Vault | None] = lambda: None,
+    recipients: Recipients | None = None,
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
     Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
     second; 0 lets it make any number. Links to the API begin with `public_url`, which
     ends without a slash, else with where a request came to. `vault` returns that of the
-    certificates while it is open. Raises KeyringError.
+    certificates while it is open; `recipients` is where a person's data is. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -79,6 +84,7 @@ def api(
         *OPERATIONS,
         *CertificateApi(vault).operations(),
         *(Rewriting(keyring).operations() if keyring else ()),
+        *(RecipientApi(recipients).operations() if recipients else ()),
     ]
 
     async def described(_request: Request) -> Answer:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from rewriter.keyring import Keyring
 from rewriter.tokens import Privacy
 from tracker.enrich.networks import parse_address
 from tracker.event import ClientInfo, Event, Geolocation, LinkInfo, Message
@@ -36,6 +37,15 @@ def kept(event: Event, privacy: Privacy, pseudonym_key: bytes) -> Event | None:
     if privacy == "pseudonymous":
         return _pseudonymous(_impersonal(event), pseudonym_key)
     return _anonymous(_impersonal(event))
+
+
+def pseudonym_key(keyring: Keyring) -> bytes:
+    """Derive the key of pseudonyms.
+
+    From the oldest secret, be it retired, so that a recipient's pseudonym outlives rotations and is
+    the same in every office that shares the keyring.
+    """
+    return hmac.digest(keyring.keys[0].material(), b"tracking-edge/1 pseudonym", "sha256")
 
 
 def network_of(ip: str) -> str:

@@ -36,6 +36,7 @@ from tracker.office.places import keep_current
 from tracker.office.publishing import Publishing
 from tracker.office.readiness import readiness
 from tracker.reader import SpoolReader
+from tracker.recipients import Recipients
 from tracker.sinks.named import named
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreError, StoreUnavailable
@@ -172,6 +173,7 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             rate=settings.api_rate,
             public_url=settings.api_public_url,
             vault=lambda: certificates.vault,
+            recipients=Recipients.open(store, book, Path(settings.keyring)),
         )
         retention = Retention(store, settings.retention_days)
         yield Office(forwarders, sweep, events, keys, retention, publishing, certificates, app)

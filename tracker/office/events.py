@@ -19,6 +19,7 @@ from tracker.contexts import Contexts
 from tracker.enrich import Knowledge, PlaceError, RulesError, enrich
 from tracker.enrich.company import Company
 from tracker.enrich.place import Places
+from tracker.enrich.privacy import pseudonym_key
 from tracker.enrich.tables import versions
 from tracker.event import Event
 from tracker.health import Check

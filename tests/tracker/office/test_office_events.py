@@ -9,8 +9,9 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import click, token
+from tracker.enrich.privacy import pseudonym_key
 from tracker.health import Check
-from tracker.office.events import Events, pseudonym_key
+from tracker.office.events import Events
 
 METADATA = b"\xab\xcd\xefMaxMind.com"
 
