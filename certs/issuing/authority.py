@@ -59,6 +59,7 @@ class Authority:
         self, terms: Terms, accounts: Accounts, cache: Cache, clock: Callable[[], float]
     ) -> None:
         self.terms = terms
+        self.thumbprint = ""  # of the account there; the edge answers for all of `thumbprints`
         self.thumbprints: tuple[str, ...] = ()
         self._accounts = accounts
         self._cache = cache
@@ -84,7 +85,12 @@ class Authority:
     @property
     def now(self) -> float:
         """The time as the CA tells it; certificates are dated by the CA's clock, not by ours."""
-        return self._clock() - (self._acme.skew if self._acme else 0)
+        return self._clock() - self.ahead
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that our clock is ahead of the CA's, as far as that is known."""
+        return self._acme.skew if self._acme else 0
 
     @property
     def skew(self) -> float | None:
@@ -97,7 +103,8 @@ class Authority:
         Raises VaultUnavailable, VaultError, OSError.
         """
         before = self._cache.thumbprints()
-        await self._accounts.of(self.terms.directory)
+        ours = await self._accounts.of(self.terms.directory)
+        self.thumbprint = thumbprint(ours.key)
         found = tuple(thumbprint(account.key) for account in await self._accounts.all())
         if before and not set(before) <= set(found):
             logger.warning(

@@ -86,7 +86,7 @@ async def obtain(desk: Desk, held: Lease, state: State, why: Need) -> State:
     )
     kept = await desk.certificates.of(held.name)
     assert kept is not None  # noqa: S101 - it was committed, and nothing removes it
-    return outcome.committed(state, kept, desk.clock())
+    return outcome.committed(state, kept, desk.clock(), desk.authority.ahead)
 
 
 async def _unfinished(desk: Desk, name: str) -> Draft | None:

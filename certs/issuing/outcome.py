@@ -50,6 +50,7 @@ class Need:
 
     why: str
     renews: bool = False  # tell the CA which certificate this one replaces
+    by_time: bool = False  # a clock says so, and clocks may be wrong
 
 
 def need(kept: Kept | None, state: State, directory: str, request: str, now: float) -> Need | None:
@@ -63,7 +64,7 @@ def need(kept: Kept | None, state: State, directory: str, request: str, now: flo
     if request == renewing(kept.generation):
         return Need("it was asked for", renews=True)
     if now >= renew_at(kept, state):
-        return Need("it is time", renews=True)
+        return Need("it is time", renews=True, by_time=True)
     return None
 
 
@@ -93,12 +94,16 @@ def renew_at(kept: Kept, state: State) -> float:
     return renewal.renew_at(kept.not_before, kept.not_after, window, seed)
 
 
-def active(state: State, kept: Kept, now: float) -> State:
-    """Rest: look again at the renewal, or when the CA is to be asked for its window."""
+def active(state: State, kept: Kept, now: float, skew: float = 0) -> State:
+    """Rest: look again at the renewal, or when the CA is to be asked for its window.
+
+    `skew` is how many seconds our clock is ahead of the CA's, by which certificates are dated.
+    """
     at = renew_at(kept, state)
+    here = at + skew
     says = "HTTPS is served and was proven on every address."
     return msgspec.structs.replace(
-        _moved(state, "active", now, (says, "", ""), min(at, state.window_ask_at or at)),
+        _moved(state, "active", now, (says, "", ""), min(here, state.window_ask_at or here)),
         failures=0,
         waits=0,
         waiting_since=0,
@@ -107,10 +112,10 @@ def active(state: State, kept: Kept, now: float) -> State:
     )
 
 
-def committed(state: State, kept: Kept, now: float) -> State:
+def committed(state: State, kept: Kept, now: float, skew: float = 0) -> State:
     """Go on from a new certificate: links flip once HTTPS is seen on every address."""
     if state.proven_at:
-        return active(state, kept, now)
+        return active(state, kept, now, skew)
     says = "The certificate is there; HTTPS is to be seen on every address before links use it."
     moved = _moved(state, "proving", now, (says, "", ""), now)
     return msgspec.structs.replace(moved, failures=0, waits=0, waiting_since=0, held_until=0)

@@ -16,6 +16,7 @@ from certs.acme import Problem
 from certs.issuing import outcome
 from certs.issuing.desk import Desk
 from certs.issuing.order import obtain
+from certs.issuing.outcome import Need
 from certs.renewal import ASK_AGAIN, DAY, HOUR
 from certs.vault.certificates import Kept
 from certs.vault.database import VaultUnavailable
@@ -50,15 +51,31 @@ async def _step(desk: Desk, held: Lease, state: State, request: str) -> State:
         if refused := await _revoke(desk, held, state, kept, reason):
             return refused
         kept = await desk.certificates.of(held.name)
-    now = desk.clock()
-    if why := outcome.need(kept, state, desk.directory, request, now):
-        return await obtain(desk, held, state, why)
+    try:
+        if why := await _need(desk, kept, state, request):
+            return await obtain(desk, held, state, why)
+    except Problem as problem:
+        desk.authority.heard(problem)
+        return outcome.refused(state, problem, desk.clock())
     assert kept is not None  # noqa: S101 - without one there is a need
     if not state.proven_at:
         return await _prove(desk, state, kept)
-    if now >= state.window_ask_at or state.window_generation != kept.generation:
+    if desk.clock() >= state.window_ask_at or state.window_generation != kept.generation:
         state = await _asked_when(desk, state, kept)
-    return outcome.active(state, kept, desk.clock())
+    return outcome.active(state, kept, desk.clock(), desk.authority.ahead)
+
+
+async def _need(desk: Desk, kept: Kept | None, state: State, request: str) -> Need | None:
+    """Tell whether a new certificate is needed, by the CA's clock. Raises Problem.
+
+    With our own, were it ahead by weeks, each new certificate would be due for renewal at once.
+    """
+    told = kept, state, desk.directory, request
+    why = outcome.need(*told, desk.authority.now)
+    if why and why.by_time:
+        await desk.authority.client()
+        why = outcome.need(*told, desk.authority.now)
+    return why
 
 
 async def _prove(desk: Desk, state: State, kept: Kept) -> State:
@@ -69,7 +86,8 @@ async def _prove(desk: Desk, state: State, kept: Kept) -> State:
     now = desk.clock()
     await desk.proven(state.name, now)
     logger.info("https_proven", extra={"domain": state.name})
-    return outcome.active(msgspec.structs.replace(state, proven_at=now), kept, now)
+    proven = msgspec.structs.replace(state, proven_at=now)
+    return outcome.active(proven, kept, now, desk.authority.ahead)
 
 
 async def _asked_when(desk: Desk, state: State, kept: Kept) -> State:
