@@ -123,6 +123,7 @@ class Forwarder:
         retry_after: Sequence[float] = RETRY_AFTER,
         deliver_within: float = DELIVER_WITHIN,
         batch_bytes: int = BATCH_BYTES,
+        late: int = LATE,
     ) -> None:
         self.sink = sink
         self.progress = Progress()
@@ -138,6 +139,7 @@ class Forwarder:
         self._retry_after = retry_after
         self._deliver_within = deliver_within
         self._batch_bytes = batch_bytes
+        self._late = late
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Forward until told to stop; then go on until nothing is left or something fails."""
@@ -188,7 +190,7 @@ class Forwarder:
 
     def _until(self) -> int:
         """Return the time before which no hit can come any more, as far as one can tell."""
-        return min((reached.at for reached in self._reached.values()), default=_now() - LATE)
+        return min((reached.at for reached in self._reached.values()), default=_now() - self._late)
 
     async def _forward(self, stream: Stream) -> bool:
         after = self.positions.get(stream.name, START)
@@ -201,7 +203,7 @@ class Forwarder:
         else:
             # Only now: between two batches the sink is still behind.
             self.progress.waiting_since.pop(stream.name, None)
-            self._reached[stream.name] = Reached(_now() - LATE, more=False)
+            self._reached[stream.name] = Reached(_now() - self._late, more=False)
         if batch.position != after:
             change = self._recent.change(batch.hits, self._until())
             await asyncio.to_thread(self._advance, stream.name, batch.position, letters, change)
