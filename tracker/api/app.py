@@ -16,7 +16,20 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from certs.vault.database import Vault
-from tracker.api import audit, domains, events, export, feed, ingest, openapi, stats, tags, tracking
+from tracker.api import (
+    audit,
+    domains,
+    events,
+    export,
+    feed,
+    ingest,
+    openapi,
+    report,
+    stats,
+    tags,
+    trace,
+    tracking,
+)
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.arrivals import Arrivals
@@ -40,8 +53,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *feed.OPERATIONS,
     *audit.OPERATIONS,
     *ingest.OPERATIONS,
+    *report.OPERATIONS,
     *stats.OPERATIONS,
     *tags.OPERATIONS,
+    *trace.OPERATIONS,
     *tracking.OPERATIONS,
     *domains.OPERATIONS,
 )

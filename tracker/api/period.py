@@ -53,24 +53,34 @@ class Period:
 
 def requested(query: Mapping[str, str], now: int) -> Period:
     """Read a request's parameters; `now` is in microseconds. Raises Refused."""
-    end = moment("end", query["end"]) // HOUR if "end" in query else now // HOUR
-    start, resolution = end - WEEK, "day"
-    if "duration" in query:
-        start, resolution = _before(end, query["duration"])
-    elif "start" in query:
-        start = moment("start", query["start"]) // HOUR
-    resolution = query.get("resolution", resolution)
+    span, implied = _span(query, now)
+    resolution = query.get("resolution", implied)
     if resolution not in HOURS:
         raise Refused("`resolution` is hour, day or month")
-    if start > end:
-        raise Refused("`start` is later than `end`")
-    period = Period(max(0, begun(start, resolution)), end, resolution)
-    if (end - start) // period.step > MOST_POINTS and resolution != "month":
+    period = Period(begun(span.low, resolution), span.high, resolution)
+    if (span.high - span.low) // period.step > MOST_POINTS and resolution != "month":
         raise Refused(
             f"these are more than {MOST_POINTS} figures:"
             " take a shorter period or a coarser `resolution`"
         )
     return period
+
+
+def spanned(query: Mapping[str, str], now: int) -> Period:
+    """Read a request's parameters but for its resolution, to the hour. Raises Refused."""
+    return _span(query, now)[0]
+
+
+def _span(query: Mapping[str, str], now: int) -> tuple[Period, str]:
+    end = moment("end", query["end"]) // HOUR if "end" in query else now // HOUR
+    start, implied = max(0, end - WEEK), "day"
+    if "duration" in query:
+        start, implied = _before(end, query["duration"])
+    elif "start" in query:
+        start = moment("start", query["start"]) // HOUR
+    if start > end:
+        raise Refused("`start` is later than `end`")
+    return Period(start, end, "hour"), implied
 
 
 def begun(hour: int, resolution: str) -> int:
