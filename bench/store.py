@@ -1,10 +1,14 @@
-"""Measure the store: rows inserted a second, and how long a page takes as the table grows.
+"""Measure the store as it grows: events stored a second, bytes each, and how long a page takes.
 
-    python -m bench.store [--sizes 100000 1000000] [--folder build/bench]
+    python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench]
 
-The events are spread over two domains and ninety days; one recipient in fifty thousand, one tag of
-sixty. A page is 100 events, from a warm store, through the same calls that the API makes; each kind
-of page is asked for many times, with other values each time.
+One store grows to each size in turn. Its events are those of forty sending domains, one of which
+has more than half, over three months; of campaigns that a few of the recipients open often and most
+seldom, a click for nine opens, each within hours of its sending. They are stored a thousand at a
+time, each batch forced to disk with all its index entries and figures.
+
+A page is 100 events of the largest domain through the calls that the API makes, asked for many
+times from a warm store, each time from another place and for other values.
 """
 
 import argparse
@@ -12,133 +16,233 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
-from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict, encode
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tracker.event import ClientInfo, Domain, Event, Geolocation, Kind, Message, Verdict, encode
+from tracker.store import database
+from tracker.store.change import Change, Follower
 from tracker.store.database import Store
+from tracker.store.page import Unfinished
 from tracker.store.query import EVERYTHING, AllOf, AnyOf, Key, Match, Not, Tree, Walk
-from tracker.store.row import Row, row
+from tracker.store.rollup import ALL_MAIL
+from tracker.store.row import row
+from tracker.store.stats import Stats
 
-DOMAINS = ("news.example", "mail.example")
-FIRST = 1_750_000_000  # seconds
-SPAN = 90 * 86_400
-BATCH = 1_000
-ASKED = 200
-WARMING = 10
-AGENTS = (
+DOMAINS: Final = tuple(f"news{number}.example" for number in range(40))
+SHARES: Final = (60.0, *(40 / 3.28 / number for number in range(1, 40)))  # Zipf's behind the first
+FIRST: Final = 1_750_000_000  # seconds
+EVERY: Final = 90 * 86_400 / 10_000_000  # seconds between two events: ten million in three months
+CAMPAIGN: Final = 25_000  # events until the next campaign begins
+READERS: Final = 400_000  # recipients of a campaign
+BATCH: Final = 1_000
+ASKED: Final = 300
+WARMING: Final = 20
+MEDIAN, P99, RATE = 10.0, 50.0, 10_000  # the goals: milliseconds, and events a second
+MONTH: Final = 30 * 24  # hours
+AGENTS: Final = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/{0}.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS {0}_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
     " Gecko) Mobile/15E148",
     "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Thunderbird/{0}.2",
 )
+KINDS: Final[tuple[Kind, ...]] = ("opened", "clicked", "unsubscribed")
+PLACES: Final = (("US", "TX", "Austin"), ("US", "NY", "New York"), ("DE", "BE", "Berlin"))
 
 
-def event(number: int, size: int, chance: random.Random) -> Event:
-    """Return the event of a number out of so many: opens, one click in ten, few unsubscribes."""
-    kind = chance.choices(("opened", "clicked", "unsubscribed"), (89, 10, 1))[0]
-    recipient = f"reader{chance.randrange(50_000)}@mail{chance.randrange(40)}.example"
-    message = f"{FIRST + number // 5000}.{chance.randrange(5_000)}@{DOMAINS[number % 2]}"
+def reader(chance: random.Random) -> str:
+    """Return a recipient, one of the few thousand busiest more often than not."""
+    number = int(READERS * chance.random() ** 4)
+    return f"reader{number}@mail{number % 40}.example"
+
+
+def campaign(number: int, chance: random.Random) -> int:
+    """Return the campaign that the event of a number is of: the current one or one before."""
+    return max(0, number // CAMPAIGN - int(chance.expovariate(0.7)))
+
+
+def event(number: int, chance: random.Random) -> Event:
+    """Return the event of a number; the numbers are in the order of time."""
+    domain = chance.choices(DOMAINS, SHARES)[0]
+    sent, recipient = campaign(number, chance), reader(chance)
+    name = recipient.partition("@")
     agent = chance.choice(AGENTS).format(chance.randrange(60, 140))
     return Event(
-        event=kind,  # type: ignore[arg-type]
+        event=chance.choices(KINDS, (89, 10, 1))[0],
         id=f"{number:08}{chance.randbytes(7).hex()}",
-        timestamp=FIRST + SPAN * number / size,
-        domain=Domain(DOMAINS[number % 2]),
+        timestamp=FIRST + EVERY * number,
+        domain=Domain(domain),
         recipient=recipient,
-        recipient_domain=recipient.partition("@")[2],
+        recipient_domain=name[2],
         ip=".".join(str(chance.randrange(256)) for _ in range(4)),
-        geolocation=Geolocation("US", "TX", "Austin"),
+        geolocation=Geolocation(*chance.choice(PLACES)),
         client_info=ClientInfo("browser", "OS X", "desktop", "Safari", agent),
-        message=Message({"message-id": message}),
+        message=Message({"message-id": f"{sent}.{name[0]}@{domain}"}),
         verdict=Verdict(),
-        tags=[f"tag{chance.randrange(60)}", "newsletter"][: chance.randrange(3)],
+        tags=[f"campaign{sent}", "newsletter"][: chance.randrange(1, 3)],
         url=f"https://shop{chance.randrange(900)}.example/p/{chance.randbytes(6).hex()}",
     )
 
 
-PAGES: dict[str, Callable[[random.Random], Tree]] = {
-    "by time": lambda _: EVERYTHING,
-    "by kind, rare": lambda _: Match("event", "unsubscribed"),
-    "by two kinds": lambda _: AnyOf((Match("event", "clicked"), Match("event", "unsubscribed"))),
-    "by recipient": lambda chance: Match(
-        "recipient", f"reader{chance.randrange(50_000)}@mail{chance.randrange(40)}.example"
-    ),
-    "by tag": lambda chance: Match("tags", f"tag{chance.randrange(60)}"),
-    "by message id": lambda chance: Match(
-        "message-id", f"{FIRST + chance.randrange(20)}.{chance.randrange(5_000)}@news.example"
-    ),
-    "AND, OR, NOT": lambda chance: AllOf(
-        (
-            AnyOf((Match("event", "clicked"), Match("tags", f"tag{chance.randrange(60)}"))),
-            Not(Match("tags", "newsletter")),
+@dataclass(slots=True)
+class Took:
+    """What storing so many events took: seconds, the processor's, and those spent on figures."""
+
+    events: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+    figures: float = 0.0
+
+
+async def fill(store: Store, first: int, size: int, took: Took) -> None:
+    """Insert the events from one number up to another."""
+    chance = random.Random(first)  # noqa: S311
+    for start in range(first, size, BATCH):
+        rows = [row(encode(event(number, chance))) for number in range(start, start + BATCH)]
+        wall, cpu = time.perf_counter(), time.process_time()
+        await store.insert(rows)
+        took.wall += time.perf_counter() - wall
+        took.cpu += time.process_time() - cpu
+        took.events += len(rows)
+
+
+def timed(follower: Follower, took: Took) -> Follower:
+    """Return a follower that notes how long it takes."""
+
+    async def follow(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+        begun = time.perf_counter()
+        await follower(connection, changes)
+        took.figures += time.perf_counter() - begun
+
+    return follow
+
+
+Asked = Callable[[Store, random.Random, int], Awaitable[object]]
+
+
+def page_of(tree: Callable[[random.Random, int], Tree]) -> Asked:
+    """Return what asks for a page; the tree is made of chance and the number of an event."""
+
+    async def ask(store: Store, chance: random.Random, size: int) -> object:
+        number = chance.randrange(size)
+        start = Key(int((FIRST + EVERY * number) * 1_000_000), "")
+        walk = Walk(DOMAINS[0], ascending=False, limit=100, tree=tree(chance, number), start=start)
+        return await store.page(walk)
+
+    return ask
+
+
+def tagged(chance: random.Random, number: int) -> Tree:
+    """Return a condition that events of about then meet."""
+    return Match("tags", f"campaign{campaign(number, chance)}")
+
+
+def message(chance: random.Random, number: int) -> Tree:
+    """Return a condition that one message's events meet."""
+    name = reader(chance).partition("@")[0]
+    return Match("message-id", f"{campaign(number, chance)}.{name}@{DOMAINS[0]}")
+
+
+async def month(store: Store, chance: random.Random, size: int) -> object:
+    """Ask for a month's figures by the hour."""
+    last = int(FIRST + EVERY * chance.randrange(size)) // 3600
+    names = ("opened", "clicked", "unique.opened", "unique.clicked")
+    return await Stats(store).by_hour(DOMAINS[0], ALL_MAIL, last - MONTH, last, names)
+
+
+async def nobody(store: Store, _chance: random.Random, _size: int) -> object:
+    """Ask for what isn't there, and no index knows."""
+    try:
+        return await store.page(Walk(DOMAINS[0], False, 100, tree=Match("subject", "nobody")))
+    except Unfinished as told:
+        return told
+
+
+QUESTIONS: Final[dict[str, Asked]] = {
+    "by domain and time": page_of(lambda _chance, _number: EVERYTHING),
+    "by kind, rare": page_of(lambda _chance, _number: Match("event", "unsubscribed")),
+    "by recipient": page_of(lambda chance, _number: Match("recipient", reader(chance))),
+    "by tag": page_of(tagged),
+    "by message id": page_of(message),
+    "AND, OR, NOT": page_of(
+        lambda chance, number: AllOf(
+            (
+                AnyOf((Match("event", "clicked"), tagged(chance, number))),
+                Not(Match("tags", "newsletter")),
+            )
         )
     ),
+    "a month by the hour": month,
 }
 
 
-async def fill(store: Store, size: int) -> tuple[float, float]:
-    """Insert so many events; return the seconds it took, an fsync a batch included, and the CPU's.
-
-    On a busy machine the CPU's time is the steadier figure.
-    """
-    took = worked = 0.0
-    for batch in _batches(size):
-        start, at_work = time.perf_counter(), time.process_time()
-        await store.insert(batch)
-        took += time.perf_counter() - start
-        worked += time.process_time() - at_work
-    return took, worked
-
-
-def _batches(size: int) -> Iterator[list[Row]]:
-    chance = random.Random(1)  # noqa: S311
-    for first in range(0, size, BATCH):
-        yield [row(encode(event(number, size, chance))) for number in range(first, first + BATCH)]
-
-
-async def latency(store: Store, page: Callable[[random.Random], Tree]) -> tuple[list[float], float]:
-    """Return how long each page took, the first few left out, and the CPU for one: milliseconds."""
+async def latency(store: Store, ask: Asked, size: int, times: int = ASKED) -> list[float]:
+    """Return how long each answer took, in milliseconds; the first few are left out."""
     chance = random.Random(2)  # noqa: S311
-    took, worked = [], []
-    for _ in range(ASKED + WARMING):
-        start = Key((FIRST + chance.randrange(SPAN)) * 1_000_000, "")
-        walk = Walk(DOMAINS[0], ascending=False, limit=100, tree=page(chance), start=start)
-        begun, at_work = time.perf_counter(), time.process_time()
-        await store.page(walk)
+    took = []
+    for _ in range(times + WARMING):
+        begun = time.perf_counter()
+        await ask(store, chance, size)
         took.append((time.perf_counter() - begun) * 1_000)
-        worked.append((time.process_time() - at_work) * 1_000)
-    return took[WARMING:], statistics.median(worked[WARMING:])
+    return took[WARMING:]
 
 
-async def measure(folder: Path, size: int) -> None:
-    """Fill a store and print its table."""
-    path = folder / f"{size}.db"
-    store = await Store.open(path)
-    took, worked = await fill(store, size)
-    figures = {name: await latency(store, page) for name, page in PAGES.items()}
-    await store.close()
-    print(
-        f"\n{size:,} events: {size / took:,.0f} inserted/s, {worked / size * 1e6:.0f} µs of CPU and"
-        f" {path.stat().st_size / size:,.0f} bytes each"
+def rows_of(figures: dict[str, list[float]]) -> Iterator[str]:
+    """Give the lines of a table: each question, its median and p99, and whether they will do."""
+    yield "| asked for | median ms | p99 ms | goal |"
+    yield "|---|--:|--:|---|"
+    for name, times in figures.items():
+        median, p99 = statistics.median(times), statistics.quantiles(times, n=100)[-1]
+        met = "met" if median <= MEDIAN and p99 <= P99 else "**not met**"
+        yield f"| {name} | {median:.2f} | {p99:.2f} | {met} |"
+
+
+def told(path: Path, size: int, took: Took) -> str:
+    """Say what storing took since the last size."""
+    each = 1e6 / took.events
+    rate = took.events / took.wall
+    met = "met" if rate >= RATE else f"**not met**: {RATE:,}"
+    taken = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+    return (
+        f"\n### {size:,} events\n\n{rate:,.0f} stored a second ({met}), {took.wall * each:.0f} µs"
+        f" each, {took.cpu * each:.0f} of them the processor's and {took.figures * each:.0f} for"
+        f" figures; {taken / size:,.0f} bytes on disk each.\n"
     )
-    print(f"\n{'page of 100':16} {'median ms':>10} {'p99 ms':>10} {'CPU ms':>10}")
-    for name, (pages, cpu) in figures.items():
-        p99 = statistics.quantiles(pages, n=100)[-1]
-        print(f"{name:16} {statistics.median(pages):10.2f} {p99:10.2f} {cpu:10.2f}")
+
+
+async def measure(path: Path, sizes: Sequence[int]) -> None:
+    """Let a store grow to each size, and print what it then takes."""
+    store, stored = await Store.open(path), 0
+    followers = database.FOLLOWERS
+    for size in sizes:
+        took = Took()
+        database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]
+        await fill(store, stored, size, took)
+        stored = size
+        print(told(path, size, took))
+        answers = {name: await latency(store, ask, size) for name, ask in QUESTIONS.items()}
+        print("\n".join(rows_of(answers)))
+        (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))  # noqa: S311
+        print(
+            f"\n`subject:nobody`, which nothing meets: {time.perf_counter() - begun:.2f} s, {found}"
+        )
+    await store.close()
 
 
 def main() -> None:
     """Read the arguments and measure each size in turn."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--folder", type=Path, help="where the databases are written meanwhile")
+    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--folder", type=Path, help="where the store is written meanwhile")
     arguments = parser.parse_args()
     with TemporaryDirectory(dir=arguments.folder) as folder:
-        for size in arguments.sizes:
-            asyncio.run(measure(Path(folder), size))
+        asyncio.run(measure(Path(folder) / "store.db", sorted(arguments.events)))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tracker.store.row import SECOND
 
 # Events that are looked at between two looks at the clock: few first, since most filters find
 # enough among them. 16,000 take 20 to 50 ms.
-STRETCHES: Final = (1_000, 4_000, 16_000)  # the last repeats
+STRETCHES: Final = (4_000, 16_000)  # the last repeats
 
 
 @dataclass(frozen=True, slots=True)
