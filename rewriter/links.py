@@ -27,6 +27,8 @@ from rewriter.urls import NotFollowed, Url, resolve
 _VISIBLE_URL = re.compile(
     r"(?:https?://|www\.(?=[\w-]+\.\w))\S++|(?:[\w-]++\.)++[a-z]{2,}+/\S*+", re.IGNORECASE
 )
+# In the place of a kind: a click on a link that an app should open, which rules about paths tell.
+APP: Final = b"a"
 _TRIMMED: Final = "".join(map(chr, range(0x21)))
 _NOWHERE: Final = Link()
 _REMEMBERED: Final = 2048  # decisions: a few megabytes
@@ -72,7 +74,7 @@ class Policy:
         self._decided = _decisions(config, tokens)
         self._authority = self.origin[self.origin.index(b"://") :] + b"/"
         self._own = re.compile(
-            rb"https?" + re.escape(self._authority) + rb"[cou]/[\w-]+\.([\w-]+)\.[\w-]+"
+            rb"https?" + re.escape(self._authority) + rb"[acou]/[\w-]+\.([\w-]+)\.[\w-]+"
         )
 
     def url(self, kind: bytes) -> bytes:

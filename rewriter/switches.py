@@ -18,9 +18,10 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What the attributes of one link say."""
+    """What the attributes of one link say. `app` is a link that an app should open if it can."""
 
     tracked: bool = True
+    app: bool = False
     name: str = ""
     category: str = ""
     tags: Pairs = ()
@@ -39,10 +40,11 @@ _OPT_OUTS: Final[Mapping[bytes, frozenset[str] | None]] = {
 _OPT_OUT_CLASS: Final = b"untracked"
 
 _NAMES: Final = (b"data-track-name", b"data-msys-linkname")
+_APPS: Final = frozenset({b"universal", b"data-msys-sublink"})  # SendGrid, SparkPost
 _CATEGORY: Final = b"data-track-category"
 _TAGS: Final = b"ses:tags"
 
-STRIPPED: Final = frozenset((*_OPT_OUTS, *_NAMES, _CATEGORY, _TAGS))
+STRIPPED: Final = frozenset((*_OPT_OUTS, *_APPS, *_NAMES, _CATEGORY, _TAGS))
 _SPOKEN: Final = STRIPPED | {b"class"}
 
 _CLASS_MARK = re.compile(
@@ -56,7 +58,7 @@ def are_there(html: bytes, start: int, end: int) -> bool:
     """Tell whether any of the attributes at `start:end` might be a switch."""
     said = html[start:end].lower()
     # Every switch has one of these in its name; a look for each is cheaper than all the attributes.
-    return b"track" in said or b"linkname" in said or b"ses:tags" in said
+    return b"track" in said or b"data-msys-" in said or b"ses:tags" in said or b"universal" in said
 
 
 def read_choice(html: bytes, start: int, end: int, encoding: str) -> Choice:
@@ -68,6 +70,7 @@ def read_choice(html: bytes, start: int, end: int, encoding: str) -> Choice:
     }
     return Choice(
         tracked=not any(_opts_out(name, value) for name, value in values.items()),
+        app=any(values[name].strip().lower() not in _NO for name in values.keys() & _APPS),
         name=next((_label(values[name]) for name in _NAMES if values.get(name)), ""),
         category=_label(values.get(_CATEGORY, "")),
         tags=tuple(_tags(values.get(_TAGS, ""))),

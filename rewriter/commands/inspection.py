@@ -77,6 +77,7 @@ def look_into(url: str, keyring: Path, tracking_domain: str | None = None) -> In
         raise BadToken("malformed") from error
     kind, _, token = parts.path.strip("/").rpartition("/")
     frames = token.encode("ascii", "replace").split(b".")
+    kind = "c" if kind == "a" else kind  # a link for an app is a click by its token
     if kind not in KINDS or len(frames) != 3:
         raise BadToken("malformed")
     domain = tracking_domain or host

@@ -19,7 +19,7 @@ from rewriter.html.grammar import find_href
 from rewriter.html.labels import codec, page_codec
 from rewriter.html.markup import Markup, scan
 from rewriter.html.visible import visible_text
-from rewriter.links import Decision, Policy, Reference
+from rewriter.links import APP, Decision, Policy, Reference
 from rewriter.plan import Plan, Slot
 from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
@@ -98,6 +98,7 @@ class _Page:
         self.markup = markup
         self.encoding = encoding
         self.click = policy.url(CLICK)
+        self.app = policy.url(APP)
         self.base = self._base()
 
     def links(self) -> tuple[list[LinkReport], list[Change]]:
@@ -130,7 +131,8 @@ class _Page:
         personal = None
         if decision.reason == "personalised":
             personal = _named(reference, decision.link)
-        return Slot(start, end, self.click, CLICK, decision.link_frame, b"", personal)
+        before = self.app if reference.choice.app else self.click
+        return Slot(start, end, before, CLICK, decision.link_frame, b"", personal)
 
     def slot(
         self,

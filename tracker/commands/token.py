@@ -55,8 +55,11 @@ def parse(url: str) -> Tracked:
     kind, _, token = parts.path.removeprefix("/").partition("/")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Mistake(f"{url!r} is no http or https URL", Exit.USAGE)
+    kind = "c" if kind == "a" else kind  # a link for an app is a click by its token
     if kind not in KIND_NAMES or not token.isascii() or "." not in token:
-        raise Mistake(f"{url!r} is no tracked link: those lead to /o/…, /c/… or /u/…", Exit.USAGE)
+        raise Mistake(
+            f"{url!r} is no tracked link: those lead to /o/…, /c/…, /a/… or /u/…", Exit.USAGE
+        )
     return Tracked(parts.hostname, kind, token.encode())
 
 

@@ -122,6 +122,27 @@ def test_a_link_is_called_what_its_sender_calls_it(attributes: str, link: Link) 
     assert data.startswith("<a href='https://click.example.com/c/")
 
 
+@pytest.mark.parametrize(
+    ("attribute", "path"),
+    [
+        ('universal="true"', "a"),
+        ("universal", "a"),
+        ("data-msys-sublink=open-in-app", "a"),
+        ("UNIVERSAL=False", "c"),
+        ("data-msys-linkname=x", "c"),
+    ],
+)
+def test_a_link_for_an_app_has_a_path_of_its_own_and_is_a_click_all_the_same(
+    attribute: str, path: str
+) -> None:
+    data = rewriter().html(f"<a href='https://example.com/' {attribute}>x</a>", ANN).data
+    assert data.startswith(f"<a href='https://click.example.com/{path}/")
+    assert data.endswith("'>x</a>")
+    [made] = links(data.replace("/a/", "/c/").encode())
+    assert made.destination == "https://example.com/"
+    assert rewriter().html(data, ANN).data == data  # it is ours already
+
+
 def test_links_are_told_apart_by_their_place_in_the_page() -> None:
     page = b"<a href=https://a.example/><a name=x><a href=#y><area href=https://a.example/>"
     assert [link.position for link in links(rewriter().html(page, ANN).data)] == [1, 3]

@@ -30,6 +30,7 @@ def get(target: str, headers: str = HOST + CHROME, version: str = "HTTP/1.1") ->
 PLAIN = {
     "an open": [get(f"/o/{OPEN}")],
     "a click": [get(f"/c/{CLICK}")],
+    "a click on a link for an app": [get(f"/a/{CLICK}")],
     "a click that closes": [get(f"/c/{CLICK}", HOST + "Connection: close\r\n")],
     "a click that keeps alive": [get(f"/c/{CLICK}", HOST + "Connection: keep-alive\r\n")],
     "connection tokens": [get(f"/c/{CLICK}", HOST + "Connection: Keep-Alive, close\r\n")],
@@ -53,6 +54,7 @@ PLAIN = {
 OTHER = {
     "a bad token": [get(f"/o/{BAD}")],
     "a bad click": [get(f"/c/{BAD}")],
+    "an open's token as a click for an app": [get(f"/a/{OPEN}")],
     "an open's token as a click": [get(f"/c/{OPEN}")],
     "a click's token as an open": [get(f"/o/{CLICK}")],
     "no token": [get("/o/"), get("/c/"), get("/u/")],

@@ -29,6 +29,14 @@ def test_a_link_that_verifies_tells_all(tracker: Tracker) -> None:
     assert "verifies: made with this keyring" in said.out
 
 
+def test_a_link_for_an_app_is_read_as_the_click_that_it_is(tracker: Tracker) -> None:
+    tracker("keys", "new")
+    said = tracker("token", "show", tracked().replace("/c/", "/a/", 1), "--json")
+    reading = json.loads(said.out)
+    assert (said.status, reading["kind"]) == (0, "click")
+    assert reading["verifies"]
+
+
 def test_without_a_keyring_the_destination_is_still_readable(tracker: Tracker) -> None:
     tracker("keys", "new")
     url = tracked()
