@@ -6,6 +6,7 @@ spool, within DRAIN_WITHIN, then exit with 0. What is left then waits there for 
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -90,6 +91,8 @@ def main() -> None:
     except msgspec.MsgspecError as error:
         _leave(f"the office's settings on standard input are not what it takes: {error}")
     logs.configure(settings.log_format)
+    # It logs the URL of each request, and that of a webhook may hold a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         uvloop.run(work(settings))
     except Mistake as mistake:
