@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from tracker import health
 from tracker.forward import Forwarder
-from tracker.health import Check, Health, SinkFacts
+from tracker.health import Check, Health, SinkFacts, counted
 from tracker.store.database import Store, StoreUnavailable
 from tracker.sweep import Survey, Sweep
 
@@ -53,4 +53,7 @@ async def _store(store: Store) -> Check:
         last = await store.last()
     except StoreUnavailable as error:
         return Check("down", str(error))
+    if store.damaged:
+        met = counted(len(store.damaged), "damaged event")
+        return Check("degraded", f"answers, but passed {met} by; the log says which")
     return Check("ok", f"answers; {last} events and revisions taken in so far")

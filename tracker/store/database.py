@@ -81,7 +81,7 @@ class Store:
                 await connection.run_sync(_prepare, path)
         except DBAPIError as error:
             await store.close()
-            raise StoreError(f"cannot open the store {path}: {error.orig}") from error
+            raise StoreError(f"cannot open the store {path}: {sqlite.reason(error)}") from error
         except StoreError:
             await store.close()
             raise
@@ -203,7 +203,8 @@ def _prepare(connection: Connection, path: Path) -> None:
         migrations.upgrade(connection, taken_for=FIRST if ours and found is None else "")
     except DBAPIError as error:
         raise StoreError(
-            f"cannot bring the store {path} to revision {newest}: {error.orig}; it stays as it was"
+            f"cannot bring the store {path} to revision {newest}: {sqlite.reason(error)};"
+            " it stays as it was"
         ) from error
     sqlite.claim(connection)
     if ours:
@@ -219,6 +220,6 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreUnavailable(f"the store can't answer: {error.orig}") from error
+        raise StoreUnavailable(f"the store can't answer: {sqlite.reason(error)}") from error
     except PoolTimeout as error:
         raise StoreUnavailable("the store can't answer: every connection is in use") from error

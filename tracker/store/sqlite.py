@@ -13,6 +13,7 @@ from sqlalchemy import event as hook
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -33,6 +34,17 @@ WRITING: Final = (
     "PRAGMA wal_autocheckpoint=4000",
 )
 READING: Final = ("PRAGMA query_only=ON",)
+
+
+# What SQLite says, and what a person can do about it.
+MEANT: Final = (
+    ("database is locked", "another process has been writing to it for too long"),
+    ("is full", "make room on its disk; it goes on by itself"),
+    ("malformed", "the file is damaged: put back a copy, or set it aside and start a new one"),
+    ("not a database", "the file is damaged or another's: put back a copy"),
+    ("disk I/O error", "its disk can't be read or written; the system's log says more"),
+    ("readonly database", "the file and its folder must be writable by the account that runs this"),
+)
 
 
 class Compiler(SQLiteCompiler):
@@ -72,6 +84,12 @@ def claim(connection: Connection) -> None:
     """Mark the file as a store whose revision is told."""
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
     connection.exec_driver_sql(f"PRAGMA user_version={TOLD}")
+
+
+def reason(error: DBAPIError) -> str:
+    """Say what SQLite says, and what it means for whoever runs it."""
+    said = str(error.orig)
+    return next((f"{said} ({meant})" for words, meant in MEANT if words in said), said)
 
 
 def insert_if_absent(table: Table) -> Insert:

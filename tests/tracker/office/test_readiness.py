@@ -3,11 +3,16 @@
 import asyncio
 from pathlib import Path
 
+from sqlalchemy import text
+
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tests.tracker.store.documents import DOMAIN, document
 from tracker.health import Check, Health
 from tracker.office.readiness import readiness
 from tracker.store.database import Store
+from tracker.store.query import Walk
+from tracker.store.row import row
 
 
 def look(office: Office, store_path: Path, content: bytes = b"") -> Health:
@@ -52,3 +57,25 @@ def test_a_sink_that_is_down_is_a_limp_and_a_store_that_cannot_answer_is_not_rea
     assert limping.status == "degraded"
     assert limping.checks["sink kept"].startswith("down for the test; ")
     assert broken.status == "down"
+
+
+def test_events_that_are_damaged_are_a_limp_and_are_counted(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    office = Office(tmp_path, Kept())
+
+    async def ready() -> Health:
+        store = await Store.open(tmp_path / "store.db")
+        await store.insert([row(document(number)) for number in range(3)])
+        async with store.writing() as connection:
+            await connection.execute(text("UPDATE event SET document = x'00' WHERE sequence > 1"))
+        for _ in range(2):
+            assert len(await store.page(Walk(DOMAIN, ascending=True, limit=10))) == 1
+        found = await readiness(office.sweep, office.forwarders, store, dict)()
+        await store.close()
+        return found
+
+    found = asyncio.run(ready())
+    office.ledger.close()
+    assert found.status == "degraded"
+    assert "answers, but passed 2 damaged events by; the log says which" in found.checks["store"]

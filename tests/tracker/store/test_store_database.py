@@ -1,4 +1,5 @@
 import asyncio
+import os
 import resource
 import sqlite3
 import stat
@@ -13,7 +14,7 @@ from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.query import Match, Walk
-from tracker.store.row import row
+from tracker.store.row import LATEST, row
 
 pytestmark = pytest.mark.anyio
 
@@ -103,7 +104,11 @@ def _of_another_program(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (_garbage, "cannot open the store {path}: file is not a database"),
+        (
+            _garbage,
+            "cannot open the store {path}: file is not a database"
+            " (the file is damaged or another's: put back a copy)",
+        ),
         (_of_another_program, "{path} is a database of another program, not a store of events"),
         (Path.mkdir, "cannot open the store {path}: unable to open database file"),
     ],
@@ -136,6 +141,46 @@ async def test_a_locked_store_says_so_and_works_on_afterwards(tmp_path: Path) ->
     await store.insert([row(document(2))])
     assert await documents(store) == [document(1), document(2)]
     await store.close()
+
+
+@pytest.mark.parametrize("page", [2, 5, 20, 60])
+async def test_a_corrupt_store_says_so_and_what_to_do(tmp_path: Path, page: int) -> None:
+    path = tmp_path / "store.db"
+    store = await Store.open(path)
+    await store.insert(
+        [row(document(number, padding=os.urandom(99).hex())) for number in range(2000)]
+    )
+    await store.close()
+    with path.open("r+b") as file:  # of the tables and indices some pages are gone
+        file.seek(page * 4096)
+        file.write(b"\xaa" * (path.stat().st_size - page * 4096))
+    with pytest.raises(
+        (StoreError, StoreUnavailable), match=r"is malformed \(the file is damaged:"
+    ):
+        await closed(await Store.open(path))
+
+
+async def closed(store: Store) -> None:
+    """Ask a store for everything, and close it in any case."""
+    try:
+        await documents(store)
+        await store.feed(0, 10_000)
+        await store.insert([row(document(5000))])
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("at", [0, 1, 4_102_444_800, LATEST // 1_000_000])
+async def test_an_event_of_any_time_is_found_by_time_and_followed_by_its_coming(
+    store: Store, at: int
+) -> None:
+    """Some clock had jumped."""
+    strange, usual = document(1, timestamp=at), document(2)
+    await store.insert([row(strange), row(usual)])
+    assert sorted(await documents(store)) == sorted([strange, usual])
+    assert [event.document for event in await store.feed(0, 10)] == [strange, usual]
+    there = Walk(DOMAIN, ascending=False, limit=1, low=at * 1_000_000, high=at * 1_000_000)
+    assert await documents(store, there) == [strange]
 
 
 @contextmanager
