@@ -95,7 +95,7 @@ def _no_resolver(error: NoResolver) -> Finding:
 
 
 def _account(expected: Expected) -> list[Finding]:
-    if expected.thumbprints:
+    if expected.thumbprints or expected.external:
         return []
     return [
         finding(

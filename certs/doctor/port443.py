@@ -111,7 +111,7 @@ async def _trusted(
         ]
     if presented and presented.overdue(now):
         return [finding("https.expiring", f"{says}: its renewal is overdue.", fix=RENEWAL)]
-    if not expected.thumbprints:
+    if not (expected.thumbprints or expected.external):
         return [finding("https.unproven", f"{says}; whose edge it is can't be told.", fix=ACCOUNT)]
     return [finding("https.ok", f"{says}, over {secured.version()}.")]
 
