@@ -9,6 +9,7 @@ more; it may arrive twice when the machine dies in between.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
@@ -25,7 +26,7 @@ ANSWER_WITHIN: Final = 10.0
 logger = logging.getLogger(__name__)
 
 
-async def deliver(vault: Vault, url: str) -> None:
+async def deliver(vault: Vault, url: str, *, retry_after: Sequence[float] = RETRY_AFTER) -> None:
     """Post alerts for ever. Raises VaultUnavailable."""
     alerts, failures = Alerts(vault), 0
     # No redirects: what is posted here is for the address that the operator set, and no other.
@@ -38,7 +39,7 @@ async def deliver(vault: Vault, url: str) -> None:
                 await alerts.delivered(alert, time.time())
                 failures = 0
             if refused:
-                wait = RETRY_AFTER[min(failures, len(RETRY_AFTER) - 1)]
+                wait = retry_after[min(failures, len(retry_after) - 1)]
                 failures += 1
                 logger.error("alert_not_delivered", extra={"why": refused, "again_in": wait})
                 await asyncio.sleep(wait)
@@ -55,7 +56,6 @@ async def _posted(client: httpx.AsyncClient, url: str, alert: Alert) -> str:
             content=msgspec.json.encode(alert),
             headers={"Content-Type": "application/json"},
         ) as answer:
-            taken = answer.is_success
-            return "" if taken else f"alerts.webhook answered {answer.status_code}"
-    except httpx.HTTPError as error:
+            return "" if answer.is_success else f"alerts.webhook answered {answer.status_code}"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"alerts.webhook doesn't answer: {type(error).__name__}"

@@ -49,9 +49,16 @@ class Certificates:
     Without settings TLS isn't ours to end, and there is nothing to do. Raises Mistake.
     """
 
-    def __init__(self, settings: CertificateSettings | None, domains: Domains) -> None:
+    def __init__(
+        self,
+        settings: CertificateSettings | None,
+        domains: Domains,
+        *,
+        try_every: float = TRY_EVERY,
+    ) -> None:
         self.vault: Vault | None = None
         self._settings = settings
+        self._try_every = try_every
         self._domains = domains
         self._terms = _terms(settings) if settings else None
         self._issuer: Issuer | None = None
@@ -74,8 +81,12 @@ class Certificates:
                 await self._work(self._settings, self._terms, stopping)
             except (MasterKeyError, VaultError, VaultUnavailable, OSError) as error:
                 self._tell(str(error))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), TRY_EVERY)
+            except Exception:
+                # Whatever it is, hits are forwarded and certificates served all the same.
+                logger.exception("certificates_failed")
+                self._trouble = "a fault of the program, which the log shows"
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._try_every)
 
     def checks(self) -> dict[str, Check]:
         """Tell how certificates are, for `/readyz`."""
