@@ -1,8 +1,9 @@
 """How many hits a second become events: `python -m bench.enrich`.
 
 A mix as in real mail: opens through Gmail's proxy and Apple's, readers with a few thousand
-different agents, clicks, gateways. An agent is read once and then known; the rest is done for each
-hit: its token opened, a City database and the networks asked, the JSON written.
+different agents and addresses, clicks, gateways. An agent, an address and a link are read once and
+then known; the rest is done for each hit: its context opened, the event made and judged, the JSON
+written. `python -m bench.enrich_flow` goes from the spool to sinks.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import platform
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +20,8 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
 from rewriter.keyring import Keyring
-from rewriter.tokens import Context, Link, Tokens, open_link
+from rewriter.tokens import Context, Link, Tokens
+from tracker.contexts import Contexts
 from tracker.enrich import Knowledge, enrich
 from tracker.enrich.networks import parse_address
 from tracker.event import encode
@@ -73,30 +75,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hits", type=int, default=20_000)
     parser.add_argument("--versions", type=int, default=1_000, help="of each agent")
+    parser.add_argument("--addresses", type=int, default=1_000, help="of each network")
     arguments = parser.parse_args()
-    chance = random.Random(1)  # noqa: S311 - the same mix each time
-    tokens = Tokens(Keyring.new().for_domain(DOMAIN))
-    hits = [_hit(chance, tokens, arguments.versions) for _ in range(arguments.hits)]
+    keyring = Keyring.new()
+    tokens = Tokens(keyring.for_domain(DOMAIN))
+    hits = list(mixed(tokens, arguments.hits, arguments.versions, arguments.addresses))
     agents = sorted({hit.user_agent for hit in hits})
     addresses = [parse_address(hit.address) for hit in hits]
     with tempfile.TemporaryDirectory() as folder:
         cities = _database(Path(folder) / "city.mmdb")
         known = Knowledge.load(pseudonym_key=b"k" * 32, databases=[cities])
+        keyring.save(Path(folder) / "keyring.json")
+        contexts = Contexts(Path(folder) / "keyring.json")
 
     def whole(hit: Hit) -> None:
-        link_frame, context_frame, _ = hit.token.encode().split(b".")
-        event = enrich(hit, tokens.open_context(context_frame), open_link(link_frame), known)
-        encode(event)
+        encode(enrich(hit, *contexts.open(hit), known))
 
     print(f"{len(hits)} hits of {len(agents)} agents, Python {platform.python_version()}")
     _show("an agent, read for the first time", _seconds(agents, known.clients.of) / len(agents))
     _show("a hit, from token to event's JSON", _best(hits, whole))
+    _show("of that: the context and the link", _best(hits, contexts.open))
     _show("of that: an agent that is known", _best(agents, known.clients.of))
-    _show("of that: the place", _best(addresses, known.places.place))
-    _show("of that: the network", _best(addresses, known.networks.find))
+    _show("of that: a place that is known", _best(addresses, known.places.place))
+    _show("of that: a network that is known", _best(addresses, known.networks.find))
 
 
-def _hit(chance: random.Random, tokens: Tokens, versions: int) -> Hit:
+def mixed(tokens: Tokens, hits: int, versions: int, addresses: int) -> Iterator[Hit]:
+    """Yield hits of so many versions of each agent, from so many addresses of each network."""
+    chance = random.Random(1)  # noqa: S311 - the same mix each time
+    for _ in range(hits):
+        yield _hit(chance, tokens, versions, addresses)
+
+
+def _hit(chance: random.Random, tokens: Tokens, versions: int, addresses: int) -> Hit:
     _, kind, agent, block = chance.choices(MIX, [share for share, *_ in MIX])[0]
     number = chance.randrange(1_000_000)
     network = IPv4Network(block)
@@ -113,7 +124,7 @@ def _hit(chance: random.Random, tokens: Tokens, versions: int) -> Hit:
         domain=DOMAIN,
         token=token.decode(),
         method="GET",
-        address=str(network[chance.randrange(network.num_addresses)]),
+        address=str(network[number % min(addresses, network.num_addresses)]),
         user_agent=agent.replace("{}", str(number % versions)),
         headers={"accept-language": "en"},
     )

@@ -4,6 +4,7 @@ In: a hit, whose token the edge has verified. Out: its context and its link, or 
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from rewriter.keyring import BadDomain, Keyring, KeyringError
@@ -39,7 +40,7 @@ class Contexts:
 
     def _open(self, hit: Hit) -> tuple[Context, Link]:
         link_frame, context_frame, *_ = [*hit.token.encode().split(b"."), b""]
-        return self._of(hit.domain).open_context(context_frame), open_link(link_frame)
+        return self._of(hit.domain).open_context(context_frame), _link(link_frame)
 
     def _of(self, domain: str) -> Tokens:
         if (tokens := self._tokens.get(domain)) is None:
@@ -58,6 +59,10 @@ class Contexts:
             return False  # what was loaded still opens what it opened before
         self._keyring, self._tokens = keyring, {}
         return True
+
+
+# All recipients of a mailing share its links.
+_link = lru_cache(10_000)(open_link)
 
 
 def _written(path: Path) -> tuple[int, int] | None:

@@ -12,7 +12,8 @@ from msgspec import UNSET, UnsetType
 Kind = Literal["opened", "clicked", "unsubscribed"]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+# Trees without cycles: the garbage collector needn't walk them, which took a quarter of making one.
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", gc=False):
     """A frozen value whose field names are written with hyphens."""
 
 

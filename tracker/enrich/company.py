@@ -98,8 +98,9 @@ def message_of(hit: Hit) -> tuple[str, str]:
 
 def hides(link: Link, domain: str) -> bool:
     """Tell whether a link is the one that no person sees, for a tracking domain."""
-    host = link.destination.partition("://")[2].partition("/")[0].partition(":")[0]
-    return link.category == HIDDEN and host == domain
+    if link.category != HIDDEN:
+        return False
+    return link.destination.partition("://")[2].partition("/")[0].partition(":")[0] == domain
 
 
 def _windows(clicks: Sequence[Click], order: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -6,6 +6,8 @@ or the number that says so. An address belongs to the longest block that holds i
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from tracker.enrich.tables import Address, Meaning, NetworkRule, NetworkTable
 
@@ -19,6 +21,11 @@ class Network:
     evidence: str
 
 
+# Addresses: readers come back, and a proxy's few fetch for many of them.
+CACHED: Final = 20_000
+
+
+@lru_cache(CACHED)
 def parse_address(text: str) -> Address | None:
     """Return the address, IPv4 where IPv6 merely wraps it (RFC 4291 §2.5.5.2); None for none."""
     try:
@@ -48,11 +55,13 @@ class Networks:
                 blocks = lengths[block.version].setdefault(shift, {})
                 blocks[int(block.network_address) >> shift] = rule
         self._four, self._six = (sorted(lengths[version].items()) for version in (4, 6))
+        self._cached = lru_cache(CACHED)(self._find)
 
     def find(self, address: Address | None, asn: int | None = None) -> Network | None:
         """Return the network of an address; its AS number is asked where no block holds it."""
-        if address is None:
-            return None
+        return None if address is None else self._cached(address, asn)
+
+    def _find(self, address: Address, asn: int | None) -> Network | None:
         number, length = int(address), address.max_prefixlen
         for shift, blocks in self._four if address.version == 4 else self._six:
             if (rule := blocks.get(number >> shift)) is not None:

@@ -9,6 +9,7 @@ Databases are mapped into memory: replace one by renaming another over it, not b
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import maxminddb
 from geoip2.models import City
 from msgspec import UNSET
 
+from tracker.enrich.networks import CACHED
 from tracker.enrich.tables import Address
 from tracker.event import Geolocation
 
@@ -84,6 +86,7 @@ class Places:
         self._databases = tuple(Database.open(path) for path in paths)
         self._fetched = fetched
         self._take_fetched()
+        self._cached = lru_cache(CACHED)(self._place)
 
     @property
     def databases(self) -> Sequence[Database]:
@@ -105,9 +108,12 @@ class Places:
                 fresh.append(database)
                 trouble = error
         self._databases = tuple(fresh)
+        changed = self._databases != before
+        if changed:
+            self._cached.cache_clear()
         if trouble is not None:
             raise trouble
-        return self._databases != before
+        return changed
 
     def _take_fetched(self) -> None:
         fetched = self._fetched
@@ -117,8 +123,9 @@ class Places:
 
     def place(self, address: Address | None) -> Geolocation:
         """Return where an address is. Raises PlaceError if a database turns out damaged."""
-        if address is None:
-            return UNKNOWN
+        return UNKNOWN if address is None else self._cached(address)
+
+    def _place(self, address: Address) -> Geolocation:
         for database in self._databases:
             if database.tells_asn:
                 continue

@@ -118,9 +118,9 @@ def _nameless(facts: Facts) -> Judgement | None:
 
 
 def _prefetch(facts: Facts) -> Judgement | None:
-    for header, words in PREFETCH_HEADERS.items():
-        value = facts.hit.headers.get(header, "").lower()
-        for word in words:
+    for header in PREFETCH_HEADERS.keys() & facts.hit.headers.keys():
+        value = facts.hit.headers[header].lower()
+        for word in PREFETCH_HEADERS[header]:
             if word in value:
                 return _machine(f"prefetch-header: {header} says {word}")
     return None
