@@ -29,6 +29,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from tracker.store import sqlite
 from tracker.store.row import LATEST, exact, message_id, words
 from tracker.store.schema import event, tag
 
@@ -143,20 +144,23 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A tree on disk that holds one domain's events, or those of one value, in a page's order."""
+    """A tree on disk that holds one domain's events, or those of one value, in a page's order.
+
+    It is an index of the table, or the table itself.
+    """
 
     table: Table
-    index: str
+    index: str = ""
 
 
-EVERY_EVENT: Final = Way(event, "sqlite_autoindex_event_1")
+EVERY_EVENT: Final = Way(event)
 
 # The fields that have a way of their own, those with the fewest events a value first.
 WAYS: Final[Mapping[str, Way]] = MappingProxyType(
     {
         "message-id": Way(event, "event_by_message"),
         "recipient": Way(event, "event_by_recipient"),
-        "tags": Way(tag, "sqlite_autoindex_tag_1"),
+        "tags": Way(tag),
         "event": Way(event, "event_by_kind"),
     }
 )
@@ -271,7 +275,7 @@ def _leg(walk: Walk, way: Way, tree: Tree, documents: bool) -> Select[Any]:
     statement = (
         select(*columns)
         .select_from(along)
-        .with_hint(along, f"INDEXED BY {way.index}", "sqlite")
+        .with_hint(along, sqlite.along(along, way.index), "sqlite")
         .where(along.c.domain == walk.domain, *_range(walk, along), condition(tree))
     )
     if documents and along is not event:

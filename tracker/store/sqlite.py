@@ -59,6 +59,11 @@ class Compiler(SQLiteCompiler):
         return text
 
 
+def along(table: Table, index: str) -> str:
+    """Return the hint to walk along an index of a table, or without one along its primary key."""
+    return f"INDEXED BY {index or f'sqlite_autoindex_{table.name}_1'}"
+
+
 def engines(path: Path, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the engine that writes and the one that reads.
 

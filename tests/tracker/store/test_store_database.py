@@ -1,15 +1,14 @@
 import asyncio
 import os
-import resource
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.tracker.forward.parts import largest_file
 from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable
@@ -181,17 +180,6 @@ async def test_an_event_of_any_time_is_found_by_time_and_followed_by_its_coming(
     assert [event.document for event in await store.feed(0, 10)] == [strange, usual]
     there = Walk(DOMAIN, ascending=False, limit=1, low=at * 1_000_000, high=at * 1_000_000)
     assert await documents(store, there) == [strange]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_full_disk_loses_the_batch_whole_and_nothing_else(store: Store) -> None:

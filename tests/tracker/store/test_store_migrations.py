@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import tracker.store
+from tests.tracker.forward.parts import largest_file
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store import migrations, schema
 from tracker.store.database import Store, StoreError
@@ -128,6 +129,18 @@ async def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> N
         await Store.open(path)
     assert made(path) == before
     asked(path, "DROP VIEW audit")
+    await opened(path)
+    assert asked(path, "SELECT count(*) FROM event") == [(len(EVENTS),)]
+
+
+async def test_a_full_disk_leaves_a_store_of_the_first_version_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    of_version_1(path)
+    before = made(path)
+    size = path.stat().st_size
+    with largest_file(size), pytest.raises(StoreError, match=r"^cannot (bring|open) the store "):
+        await Store.open(path)
+    assert made(path) == before
     await opened(path)
     assert asked(path, "SELECT count(*) FROM event") == [(len(EVENTS),)]
 
