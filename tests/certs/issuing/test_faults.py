@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from certs.doctor import https_proof
+from certs.issuing.visit import visit
 from certs.vault.attempts import Attempts
 from certs.vault.database import VaultUnavailable
 from certs.vault.leases import LeaseLost, Leases
+from certs.vault.tables import lease
 from tests.certs.issuing.world import PATIENCE, Shared, World, looking_after, until
 from tests.servers.faulty import ALWAYS, Faulty, between, refuse, wrong_key
 from tests.servers.ports import free_port
@@ -48,6 +51,35 @@ async def test_an_office_that_slept_past_its_lease_commits_nothing(world: World)
         with pytest.raises(LeaseLost):
             await desk.certificates.ordered(slept, desk.attempt(world.name, "ordered"))
         assert await Attempts(desk.vault).of(world.name) == []
+
+
+async def test_an_office_that_is_overtaken_in_an_order_stops(world: World, ca: Faulty) -> None:
+    ca.on("new-order", ca.hang)
+    async with world.desk(directory=ca.directory) as desk:
+        working = asyncio.create_task(visit(desk, Leases(desk.vault, "slow", 0.3), world.name))
+        await until(lambda: ca.count("new-order") > 0, "the CA is asked")
+        assert await Leases(desk.vault, "other").take(world.name, world.clock() + 10) is not None
+        with pytest.raises(LeaseLost):
+            await working
+        assert desk.failures == {}
+
+
+async def test_a_lease_is_held_for_as_long_as_an_order_takes(world: World, ca: Faulty) -> None:
+    ca.on("new-order", ca.hang)
+    async with world.desk(directory=ca.directory) as desk:
+
+        async def held_until() -> float:
+            async with desk.vault.reading() as connection:
+                return float((await connection.execute(select(lease.c.until))).scalar_one())
+
+        working = asyncio.create_task(visit(desk, Leases(desk.vault, "slow", 0.3), world.name))
+        await until(lambda: ca.count("new-order") > 0, "the CA is asked")
+        first = await held_until()
+        while await held_until() <= first + 0.3:
+            assert not working.done()
+            await asyncio.sleep(0.02)
+        working.cancel()
+        await asyncio.wait([working])
 
 
 async def test_a_rate_limit_is_kept_to_the_second(world: World, ca: Faulty) -> None:

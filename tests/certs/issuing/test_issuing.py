@@ -1,14 +1,18 @@
-import asyncio
 import json
+import ssl
+from typing import Any
 
 import pytest
 from cryptography import x509
 
 from certs.acme.chain import certificate_id
+from certs.acme.tlsalpn import ALPN
 from certs.issuing import outcome
+from certs.vault import attempts
 from certs.vault.accounts import Accounts
 from certs.vault.progress import State
 from tests.certs.issuing.world import Shared, World, looking_after, until
+from tests.servers.authority import Pair
 from tests.servers.faulty import ALWAYS, between, refuse_replaces, reply
 
 pytestmark = pytest.mark.anyio
@@ -31,16 +35,34 @@ async def test_a_registered_name_comes_to_proven_https_by_itself(world: World) -
         assert [one.what for one in await desk.attempts.of(world.name)] == ["issued", "ordered"]
 
 
-async def test_another_way_to_prove_a_name_is_on_port_443(world: World, shared: Shared) -> None:
+class FromCache(dict[str, ssl.SSLContext]):
+    """What the TLS front does at a handshake of the CA: take the challenge from the cache."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.shown = 0
+
+    def get(self, name: str, default: object = None) -> Any:
+        bundle = self._world.cache.challenge(name)
+        if bundle is None:
+            return default
+        self.shown += 1
+        context = Pair(bundle.chain_pem, bundle.key_pem).server_context(self._world.folder)
+        context.set_alpn_protocols([ALPN])
+        return context
+
+
+async def test_a_name_is_proven_on_port_443_where_that_is_wanted(
+    world: World, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = FromCache(world)
+    monkeypatch.setattr(shared.answers, "certificates", front)
     async with world.desk(challenge="tls-alpn-01") as desk:
-        visiting = asyncio.create_task(world.visited(desk))
-        try:
-            # The edge's TLS front takes the challenge's certificate from the cache.
-            await until(lambda: world.cache.challenge(world.name) is not None, "it is presented")
-        finally:
-            found = await visiting
-        assert found.phase in {"backing-off", "proving"}
-        assert world.cache.challenge(world.name) is None
+        found = await world.visited(desk)
+        assert (found.generation, found.phase) == (1, "proving")
+    assert front.shown > 0
+    assert world.cache.challenge(world.name) is None
 
 
 @pytest.mark.parametrize(
@@ -202,6 +224,29 @@ async def test_a_name_that_is_not_wanted_any_more_is_left_alone(world: World) ->
         assert await desk.progress.all() == []
         assert await desk.progress.due(world.clock() + 3650 * DAY, 10, ()) == []
         assert world.cache.get(world.name) is not None
+
+
+@pytest.mark.parametrize(
+    ("what", "number", "says"),
+    [
+        ("issued", 5, "5 certificates of the same name within 7 days"),
+        ("unproven", 5, "5 failed validations of a name within an hour"),
+        ("ordered", 300, "300 orders of an account within 3 hours"),
+    ],
+)
+async def test_a_limit_of_the_ca_is_kept_to_without_asking_it(
+    world: World, shared: Shared, what: attempts.What, number: int, says: str
+) -> None:
+    orders = shared.ordered()
+    async with world.desk() as desk:
+        async with desk.vault.writing() as connection:
+            for _ in range(number):
+                await attempts.add(connection, desk.attempt(world.name, what))
+        found = await world.visited(desk)
+        assert found.phase == "limited"
+        assert says in found.says
+        assert found.next_at > world.clock()
+    assert shared.ordered() == orders
 
 
 async def test_states_are_kept_as_they_were_put(world: World) -> None:
