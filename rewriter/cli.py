@@ -28,12 +28,12 @@ from rewriter.commands.options import (
     warn,
     write,
 )
+from rewriter.commands.rewriters import Rewriters
 from rewriter.commands.settings import DEFAULT_KEYRING, SETTINGS, Settings
 from rewriter.config import ConfigError
-from rewriter.keyring import BadDomain, Keyring, KeyringError
+from rewriter.keyring import BadDomain, KeyringError
 from rewriter.mime.message import Refused, RewrittenMessage
 from rewriter.notices import Notice
-from rewriter.rewriter import Rewriter
 from rewriter.tokens import BadToken, Context, FrameTooLarge
 
 EPILOG: Final = """\
@@ -155,8 +155,10 @@ def rewrite_input(data: bytes, settings: Settings, options: argparse.Namespace) 
         if settings.config.strict:
             raise
         complain(f"warning: {error}; it comes out unchanged")
-    except Refused:
-        raise
+    except Refused as refusal:
+        if settings.config.strict:
+            raise
+        return RewrittenMessage(data, refusal.notices)
     except Exception as error:
         # A fault of ours must not cost anyone their mail, nor pass for the sender's mistake.
         traceback.print_exc()
@@ -168,16 +170,15 @@ def rewrite_input(data: bytes, settings: Settings, options: argparse.Namespace) 
 
 
 def _message(data: bytes, settings: Settings) -> RewrittenMessage:
-    rewriter = Rewriter(settings.config, Keyring.load(settings.keyring))
-    return rewriter.message(data, settings.letterhead)
+    return Rewriters(settings).message(data, settings.letterhead)
 
 
 def _page(data: bytes, settings: Settings, charset: str) -> RewrittenMessage:
-    config = settings.config
     whose = settings.letterhead
+    rewriter = Rewriters(settings).of_domain(whose.sending_domain)
     context = Context(whose.message_id, whose.recipient, whose.sending_domain, whose.sent_at)
     try:
-        page = Rewriter(config, Keyring.load(settings.keyring)).html(data, context, charset=charset)
+        page = rewriter.html(data, context, charset=charset)
     except FrameTooLarge as error:
         raise Refused([Notice("too-long", "", str(error))]) from error
     notices = tuple(Notice(caution.code, "", caution.detail) for caution in page.cautions)

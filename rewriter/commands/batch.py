@@ -19,18 +19,16 @@ from typing import BinaryIO, Final
 from rewriter import exits
 from rewriter.commands.mailboxes import NoMailbox, Stored, stored
 from rewriter.commands.options import Parser, add_settings, complain, settings_of
+from rewriter.commands.rewriters import Rewriters
 from rewriter.commands.settings import Settings
-from rewriter.keyring import Keyring
-from rewriter.links import Policy
+from rewriter.config import ConfigError
 from rewriter.merge import RECIPIENT
 from rewriter.mime.message import (
     PlannedMessage,
     Refused,
     RewrittenMessage,
     plan_message,
-    rewrite_message,
 )
-from rewriter.tokens import Tokens
 
 # Jobs that a process is given at once: enough that asking for them costs little.
 CHUNK: Final = 16
@@ -67,14 +65,18 @@ class Work:
 
     settings: Settings
     target: Path
-    template: bytes = b""
+    template: bytes | None = None
 
     def begin(self) -> "Worker":
-        """Make ready what all jobs of a process share. Raises KeyringError."""
-        config = self.settings.config
-        tokens = Tokens(Keyring.load(self.settings.keyring).for_domain(config.tracking_domain))
-        policy = Policy(config, tokens)
-        return Worker(self, policy, plan_message(self.template, policy))
+        """Make ready what all jobs of a process share. Raises ConfigError, KeyringError."""
+        rewriters = Rewriters(self.settings)
+        if self.template is None:
+            return Worker(self, rewriters)
+        try:
+            policy = rewriters.of_message(self.template).policy
+        except Refused as refusal:
+            raise ConfigError("tracking_domain", str(refusal)) from refusal
+        return Worker(self, rewriters, plan_message(self.template, policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class Worker:
     """One process at its share of the work."""
 
     work: Work
-    policy: Policy
-    plan: PlannedMessage
+    rewriters: Rewriters
+    plan: PlannedMessage | None = None
 
     def do(self, job: Job) -> Outcome:
         """Do one job: write the file that it names, or give back a message of an mbox."""
@@ -103,7 +105,8 @@ class Worker:
     def _rewritten(self, job: Job) -> RewrittenMessage:
         letterhead = self.work.settings.letterhead
         if isinstance(job, Stored):
-            return rewrite_message(job.read(), self.policy, letterhead)
+            return self.rewriters.message(job.read(), letterhead)
+        assert self.plan is not None  # noqa: S101 - a template is what rows are for
         letterhead = replace(letterhead, recipient=job.values[RECIPIENT])
         return self.plan.render(letterhead, job.values)
 

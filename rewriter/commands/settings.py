@@ -1,16 +1,20 @@
 """Settings from flags, environment and file: read once, refused by name.
 
 In: what was given on the command line, the environment, a TOML table. Out: frozen `Settings`. What
-stands on the command line goes before `REWRITER_…`, and that before the `[rewriter]` table.
+stands on the command line goes before `REWRITER_…`, that before the `[rewriter]` table, and that
+before what the tracker's register of domains says of a sending domain.
 """
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from rewriter import domains
 from rewriter.config import Config, ConfigError
+from rewriter.domains import Register
 from rewriter.keyring import BadDomain, canonical_domain
 from rewriter.mime.letterhead import Letterhead
 
@@ -18,6 +22,7 @@ PREFIX: Final = "REWRITER_"
 # The tracker's own file; the rewriter keeps its table in it.
 DEFAULT_FILE: Final = Path("tracker.toml")
 DEFAULT_KEYRING: Final = Path("data/keyring.json")
+NOWHERE: Final = Path(os.devnull, domains.FILE)  # no register will ever be there
 
 YES: Final = frozenset({"yes", "true", "on", "1"})
 NO: Final = frozenset({"no", "false", "off", "0"})
@@ -27,11 +32,18 @@ Reader = Callable[[object], Any]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the commands work with. `letterhead` holds what is said of every message."""
+    """What the commands work with. `letterhead` holds what is said of every message.
+
+    `config` is for all mail where there is no register of domains; `given` is what the sender said
+    of it, by name, and goes before what the register at the path `domains` says.
+    """
 
     config: Config
     keyring: Path
     letterhead: Letterhead
+    given: Mapping[str, Any] = field(default_factory=dict)
+    domains: Path = NOWHERE
+    register: Register | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "scheme": Setting(_text, "https (default) or http", "SCHEME"),
     "port": Setting(_number, "port of tracked links, to try it on one machine", "PORT"),
     "keyring": Setting(_text, f"file with the keys (default {DEFAULT_KEYRING})", "FILE"),
+    "settings": Setting(
+        _text, f"what the tracker publishes (default {domains.FILE} beside the keyring)", "FILE"
+    ),
     "sending_domain": Setting(_domain, "whose mail it is (default: the domain in From)", "DOMAIN"),
     "clicks": Setting(_switch, "track links in HTML (default yes)"),
     "text_links": Setting(_switch, "track links in text/plain parts too"),
@@ -122,13 +137,20 @@ def read_settings(
         values = {**_tracking(url), **values}
     keyring = Path(values.pop("keyring", DEFAULT_KEYRING))
     letterhead = Letterhead(sending_domain=values.pop("sending_domain", ""))
-    if "tracking_domain" not in values and values.get("privacy") != "off":
+    named = values.pop("settings", "")
+    published = Path(named) if named else keyring.with_name(domains.FILE)
+    if (register := Register.load(published)) is None and named:
+        raise ConfigError("settings", f"there is no file {published}")
+    known = register and register.sending
+    if "tracking_domain" not in values and values.get("privacy") != "off" and not known:
         raise ConfigError(
             "tracking_domain",
             "give --tracking-domain (or --tracking-url), REWRITER_TRACKING_DOMAIN or"
-            " tracking_domain in the [rewriter] table: it is where tracked links lead",
+            " tracking_domain in the [rewriter] table: it is where tracked links lead; or register"
+            " one by 'tracker domains add'",
         )
-    return Settings(Config(**{"tracking_domain": "unused", **values}), keyring, letterhead)
+    config = Config(**{"tracking_domain": "unused", **values})
+    return Settings(config, keyring, letterhead, values, published, register)
 
 
 def flag(name: str) -> str:

@@ -23,11 +23,9 @@ from aiosmtpd.smtp import SMTP
 from rewriter import exits
 from rewriter.commands.options import Parser, add_settings, settings_of
 from rewriter.commands.relay import Envelope, Relay
-from rewriter.keyring import Keyring
-from rewriter.links import Policy
+from rewriter.commands.rewriters import Rewriters
 from rewriter.mime.letterhead import Letterhead
 from rewriter.mime.message import PlannedMessage, Refused, plan_message
-from rewriter.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -50,15 +48,16 @@ MAX_SIZE: Final = 100 * 1024 * 1024
 class Rewriting:
     """What is done to each message."""
 
-    policy: Policy
+    rewriters: Rewriters
     letterhead: Letterhead
+    off: bool = False
 
     def plan(self, envelope: Envelope, content: bytes) -> PlannedMessage | None:
         """Plan what changes in a message; None where it goes on as it came."""
         # A null sender marks a bounce (RFC 5321 §4.5.5): nobody's newsletter.
-        if not envelope.sender or self.policy.config.privacy == "off":
+        if not envelope.sender or self.off:
             return None
-        return plan_message(content, self.policy)
+        return plan_message(content, self.rewriters.of_message(content).policy)
 
     def render(self, plan: PlannedMessage, recipient: str) -> bytes:
         """Give the message for one recipient."""
@@ -195,11 +194,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     options = parser.parse_args(arguments)
     settings = settings_of(options, environment)
     # Strict means giving out nothing, and a filter must give out every message.
-    config = replace(settings.config, strict=False)
-    tokens = Tokens(Keyring.load(settings.keyring).for_domain(config.tracking_domain))
+    settings = replace(
+        settings,
+        config=replace(settings.config, strict=False),
+        given={**settings.given, "strict": False},
+    )
+    rewriters = Rewriters(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    rewriting = Rewriting(Policy(config, tokens), settings.letterhead)
+    rewriting = Rewriting(rewriters, settings.letterhead, settings.config.privacy == "off")
     asyncio.run(serve(Filter(rewriting, Relay(*options.next)), *options.listen))
     return exits.OK
 

@@ -11,10 +11,11 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from rewriter.commands.relay import Relay
+from rewriter.commands.rewriters import Rewriters
+from rewriter.commands.settings import Settings
 from rewriter.commands.smtp import BUSY, Filter, Rewriting, unless_it_fails
 from rewriter.config import Config
 from rewriter.keyring import Keyring
-from rewriter.links import Policy
 from rewriter.mime.letterhead import Letterhead
 from rewriter.tokens import Tokens
 
@@ -118,11 +119,13 @@ def test_a_signal_ends_the_filter_cleanly(tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 0
 
 
-def test_one_message_too_many_is_to_be_tried_again() -> None:
-    policy = Policy(Config(tracking_domain=DOMAIN), Tokens(Keyring.new().for_domain(DOMAIN)))
+def test_one_message_too_many_is_to_be_tried_again(tmp_path: Path) -> None:
+    Keyring.new().save(tmp_path / "keyring.json")
+    config = Config(tracking_domain=DOMAIN)
+    rewriters = Rewriters(Settings(config, tmp_path / "keyring.json", Letterhead()))
 
     async def answer() -> str:
-        full = Filter(Rewriting(policy, Letterhead()), Relay("127.0.0.1", 1), waiting=0)
+        full = Filter(Rewriting(rewriters, Letterhead()), Relay("127.0.0.1", 1), waiting=0)
         return await full.handle_DATA(SMTP(full), None, None)
 
     assert asyncio.run(answer()) == BUSY
