@@ -7,8 +7,9 @@ from typing import Final
 from certs.doctor import caa as authority
 from certs.doctor import leads, names
 from certs.doctor.expected import Expected
-from certs.doctor.finding import Finding, finding
-from certs.doctor.lookup import NoResolver, resolvers
+from certs.doctor.finding import Finding, finding, worst
+from certs.doctor.hsts import hsts
+from certs.doctor.lookup import NoResolver, Resolver, resolvers
 from certs.doctor.port80 import port80
 from certs.doctor.port443 import ACCOUNT, port443
 
@@ -42,8 +43,17 @@ async def check(name: str, expected: Expected) -> list[Finding]:
         *_account(expected),
         *http,
         *https,
+        *await _bound(name, expected, among, https),
         *_clock(expected),
     ]
+
+
+async def _bound(
+    name: str, expected: Expected, among: Sequence[Resolver], https: Sequence[Finding]
+) -> list[Finding]:
+    """Look whether browsers insist on HTTPS, where it isn't there."""
+    fine = expected.https and worst(https) != "error"
+    return [] if fine else await hsts(name, expected, among)
 
 
 async def cname(name: str, expected: Expected) -> list[Finding]:

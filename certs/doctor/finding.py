@@ -79,6 +79,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "https.untrusted": "error",
     "https.other-server": "error",
     "https.unproven": "warning",
+    "hsts.bound": "error",
     # What the CA's directory tells.
     "ca.unreachable": "warning",
     "clock.ok": "ok",

@@ -28,14 +28,14 @@ async def port443(
     """Shake hands with each address, all at once."""
     if not addresses:
         return []
-    context = await asyncio.to_thread(_trusting, expected)
+    context = await asyncio.to_thread(trusting, expected)
     found = await asyncio.gather(
         *(_address(name, each, context, expected, now or datetime.now(UTC)) for each in addresses)
     )
     return [each for findings in found for each in findings]
 
 
-def _trusting(expected: Expected) -> ssl.SSLContext:
+def trusting(expected: Expected) -> ssl.SSLContext:
     """Trust what clients trust; reading the system's roots takes some 20 ms."""
     return ssl.create_default_context(cafile=expected.roots)
 
@@ -73,7 +73,7 @@ SILENCE: Final[dict[Reason, tuple[str, str, str]]] = {
     "refused": (
         "https.refused",
         "{where} refuses connections: nothing listens there.",
-        "Start the edge with this address and port 443 in edge.tls_listen, or forward port 443.",
+        "Start the edge with port 443 in edge.tls_listen; behind a router, forward port 443 to it.",
     ),
     "timeout": (
         "https.timeout",

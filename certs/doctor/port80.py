@@ -55,7 +55,7 @@ SILENCE: Final[dict[Reason, tuple[str, str, str]]] = {
     "refused": (
         "http.refused",
         "{where} refuses connections: nothing listens there.",
-        "Start the edge with this address and port 80 in edge.listen, or forward port 80 to it.",
+        "Start the edge with port 80 in edge.listen; behind a router, forward port 80 to it.",
     ),
     "timeout": (
         "http.timeout",
