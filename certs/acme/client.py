@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from josepy.json_util import encode_b64jose
 
 from certs.acme import jws
-from certs.acme.chain import leaf
+from certs.acme.chain import certificate_id, leaf
 from certs.acme.exchange import exchanging
 from certs.acme.jwk import AccountKey, public_jwk
-from certs.acme.order import CHAIN, Ordering, Wanted, clean_chain, located
+from certs.acme.order import Ordering, Wanted
 from certs.acme.problem import BAD_ANSWER, TIMED_OUT, Problem
 from certs.acme.renewal import renewal_window
 from certs.acme.signed import Signed, Wait
@@ -31,9 +31,9 @@ from certs.acme.values import (
     RenewalWindow,
     Responder,
 )
-from certs.acme.wire import Account, Directory, decoded, refusal
+from certs.acme.wire import CHAIN, Account, Directory, decoded, decoded_chain, refusal
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Acme:
@@ -123,7 +123,10 @@ class Acme:
         await self._signed.post(self.account_url, {"contact": list(contact)})
 
     async def change_key(self, new_key: AccountKey) -> None:
-        """Move the account to another key (RFC 8555 §7.3.5), and use that from now on."""
+        """Move the account to another key (RFC 8555 §7.3.5), and use that from now on.
+
+        Keep both keys until it returns: where the answer is lost, `find_account` tells which it is.
+        """
         url = self._offered("key_change", "changing an account's key")
         moved = {"account": self.account_url, "oldKey": public_jwk(self._signed.key)}
         await self._signed.post(url, jws.signed(moved, key=new_key, url=url))
@@ -176,12 +179,14 @@ class Acme:
 
     async def chain(self, url: str) -> bytes:
         """Fetch a chain, such as one of `Issued.alternates`."""
-        return clean_chain(await self._signed.read(url, accept=CHAIN))
+        return decoded_chain(await self._signed.read(url, accept=CHAIN))
 
     async def renewal_info(self, chain_pem: bytes) -> RenewalWindow | None:
         """Ask when to renew (RFC 9773); None where the CA doesn't say such things."""
-        url = self._directory.renewal_info
-        return await renewal_window(self._signed.exchange, url, chain_pem) if url else None
+        url, name = self._directory.renewal_info, certificate_id(chain_pem)
+        if not (url and name):
+            return None
+        return await renewal_window(self._signed.exchange, f"{url.rstrip('/')}/{name}")
 
     async def revoke(self, chain_pem: bytes, reason: int = 0) -> None:
         """Revoke a certificate; one that is revoked already is fine.
@@ -201,7 +206,7 @@ class Acme:
         answer = await self._signed.post_by_key(self._directory.new_account, payload)
         if (status := decoded(answer, Account).status) != "valid":
             raise Problem("unauthorized", f"the account is {status}", url=answer.url)
-        self._signed.account_url = located(answer, self._signed)
+        self._signed.account_url = self._signed.exchange.located(answer)
         return self.account_url
 
     def _offered(self, resource: str, what: str) -> str:
@@ -213,7 +218,7 @@ class Acme:
         if not profile or profile in self.meta.profiles:
             return profile
         # A CA that gives a profile up mustn't take the names' certificates along.
-        _log.warning(
+        logger.warning(
             "acme_profile_not_offered",
             extra={"profile": profile, "offered": ", ".join(sorted(self.meta.profiles))},
         )

@@ -24,12 +24,10 @@ class Exchange:
     """Requests to the CA that `home` belongs to."""
 
     def __init__(
-        self, http: httpx.AsyncClient, home: str, patience: float, clock: Callable[[], float]
+        self, http: httpx.AsyncClient, home: httpx.URL, patience: float, clock: Callable[[], float]
     ) -> None:
         self._http = http
-        self._home = _parsed(home)
-        if self._home is None or self._home.scheme != "https":
-            raise ValueError(f"an ACME directory is at an https:// URL, not at {home!r}")
+        self._home = home
         self._patience = patience
         self.clock = clock
         self.skew = 0.0
@@ -59,15 +57,18 @@ class Exchange:
     def followed(self, url: str) -> httpx.URL:
         """Return a URL that the CA gave, if it leads to the CA itself. Raises Problem."""
         target = _parsed(url)
-        if target is None or _origin(target) != self._origin:
+        if target is None or _origin(target) != _origin(self._home):
             where = f"it leads to {shown(url, 100)!r}, which isn't at {self._home}"
             raise Problem(BAD_ANSWER, where, url=shown(url))
         return target
 
-    @property
-    def _origin(self) -> tuple[str, str, int | None]:
-        assert self._home  # noqa: S101 - __init__ saw to it
-        return _origin(self._home)
+    def located(self, answer: Answer) -> str:
+        """Return where the thing is that the CA made (RFC 8555 §7.3, §7.4). Raises Problem."""
+        location: str = answer.headers.get("location", "")
+        if not location:
+            raise Problem(BAD_ANSWER, "it doesn't say where what it made is", url=answer.url)
+        self.followed(location)
+        return location
 
     async def _sent(
         self, method: str, target: httpx.URL, content: bytes, headers: Mapping[str, str]
@@ -95,6 +96,9 @@ async def exchanging(
     clock: Callable[[], float],
 ) -> AsyncIterator[Exchange]:
     """Open connections, and close them at the end. Raises ValueError for what can't be used."""
+    parsed = _parsed(home)
+    if parsed is None or parsed.scheme != "https":
+        raise ValueError(f"an ACME directory is at an https:// URL, not at {home!r}")
     headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
     async with httpx.AsyncClient(
         verify=_trust(ca_file),
@@ -102,7 +106,7 @@ async def exchanging(
         timeout=httpx.Timeout(None, connect=_CONNECT),
         follow_redirects=False,
     ) as http:
-        yield Exchange(http, home, patience, clock)
+        yield Exchange(http, parsed, patience, clock)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

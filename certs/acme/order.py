@@ -7,16 +7,15 @@ another process: an order that is named is gone on with, not made anew.
 """
 
 import asyncio
+import itertools
 import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from cryptography import x509
 from josepy.json_util import encode_b64jose
 
-from certs.acme import chain
 from certs.acme.jwk import thumbprint
 from certs.acme.problem import (
     BAD_ANSWER,
@@ -30,6 +29,7 @@ from certs.acme.problem import (
 from certs.acme.signed import Signed
 from certs.acme.values import Challenge, ChallengeKind, Issued, Progress, Responder, Step
 from certs.acme.wire import (
+    CHAIN,
     Answer,
     Authorization,
     Order,
@@ -37,16 +37,12 @@ from certs.acme.wire import (
     SentChallenge,
     alternates,
     decoded,
+    decoded_chain,
     retry_after,
 )
 
-POLL: Final = (
-    0.25,
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-)  # seconds between looks where the CA says none; last repeats
+# Seconds between looks where the CA doesn't ask for more; the last repeats.
+POLL: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 # RFC 8555 §8: base64url, and random enough that it isn't short. Edges answer just these.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,128}")
 # Refusals that an order without `replaces` would meet as well.
@@ -66,7 +62,7 @@ _NOT_OF_REPLACES: Final = frozenset(
     }
 )
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _Kind = TypeVar("_Kind")
 
 
@@ -127,22 +123,28 @@ class Ordering:
         """Place the order, or find the one that was placed earlier."""
         if self.url:
             return decoded(await self._signed.read(self.url), Order)
-        payload = _order(self._wanted)
-        try:
-            answer = await self._signed.post(self._new_order, payload)
-        except Problem as problem:
-            if not (self._wanted.replaces and _of_replaces(problem)):
-                raise
-            # RFC 9773 §5: which certificate is replaced is a hint. An account change, a second
-            # renewal or a CA that forgot must not keep a name without a certificate.
-            _log.warning(
-                "acme_renewal_not_taken_as_one",
-                extra={"domain": self._wanted.name, "reason": problem.sentence},
-            )
-            del payload["replaces"]
-            answer = await self._signed.post(self._new_order, payload)
-        self.url = located(answer, self._signed)
+        answer = await self._taken()
+        self.url = self._signed.exchange.located(answer)
         return decoded(answer, Order)
+
+    async def _taken(self) -> Answer:
+        """Place the order as a renewal, and where the CA doesn't take it so, as any other."""
+        payload: dict[str, object] = {"identifiers": [{"type": "dns", "value": self._wanted.name}]}
+        payload |= {"profile": self._wanted.profile} if self._wanted.profile else {}
+        if self._wanted.replaces:
+            try:
+                renewal = payload | {"replaces": self._wanted.replaces}
+                return await self._signed.post(self._new_order, renewal)
+            except Problem as problem:
+                if not _of_replaces(problem):
+                    raise
+                # RFC 9773 §5: which certificate is replaced is a hint. An account change, a second
+                # renewal or a CA that forgot must not keep a name without a certificate.
+                logger.warning(
+                    "acme_renewal_not_taken_as_one",
+                    extra={"domain": self._wanted.name, "reason": problem.sentence},
+                )
+        return await self._signed.post(self._new_order, payload)
 
     async def _prove(self, url: str) -> None:
         """Prove that the name is ours, unless the CA believes so already."""
@@ -169,15 +171,16 @@ class Ordering:
         """Say that the answer is ready; once more where the CA's word for it is lost."""
         try:
             await self._signed.post(sent.url, {})
+            return
         except Problem as problem:
             if not _lost(problem):
                 raise
-            try:
-                await self._signed.post(sent.url, {})
-            except Problem as second:
-                # The CA heard the first time, and may be done by now: the look tells.
-                if second.type != "malformed":
-                    raise
+        try:
+            await self._signed.post(sent.url, {})
+        except Problem as problem:
+            # The CA heard the first time, and may be done by now: the look tells.
+            if problem.type != "malformed":
+                raise
 
     def _chosen(self, authorization: Authorization, url: str) -> SentChallenge:
         for sent in authorization.challenges:
@@ -212,7 +215,7 @@ class Ordering:
         self.doing = "the chain is being fetched"
         answer = await self._signed.read(order.certificate, accept=CHAIN)
         return Issued(
-            clean_chain(answer),
+            decoded_chain(answer),
             alternates(answer),
             self.url,
             replaced=bool(self._wanted.replaces) and order.replaces == self._wanted.replaces,
@@ -220,42 +223,17 @@ class Ordering:
 
     async def _polled(self, url: str, kind: type[_Kind], done: Callable[[_Kind], bool]) -> _Kind:
         """Look again and again, at the CA's pace, until it is done or there is no time left."""
-        for look in range(1_000_000):
+        pauses = itertools.chain(POLL, itertools.repeat(POLL[-1]))
+        while True:
             answer = await self._signed.read(url)
             if done(found := decoded(answer, kind)):
                 return found
             asked = retry_after(answer, self._signed.exchange.clock())
-            pause = max(asked or 0, POLL[min(look, len(POLL) - 1)])
+            pause = max(asked or 0, next(pauses))
             if asyncio.get_running_loop().time() + pause > self._deadline:
-                break
+                late = f"{self.doing}, and no time is left"
+                raise Problem(TIMED_OUT, late, retry_after=asked, url=url)
             await self._signed.wait(pause)
-        raise Problem(TIMED_OUT, f"{self.doing}, and no time is left", retry_after=asked, url=url)
-
-
-CHAIN: Final = "application/pem-certificate-chain"  # RFC 8555 §9.1
-
-
-def clean_chain(answer: Answer) -> bytes:
-    """Return the certificates of an answer, and nothing but them. Raises Problem."""
-    try:
-        return chain.clean(answer.body)
-    except (ValueError, x509.InvalidVersion) as error:
-        said = f"it sends no chain of certificates: {shown(str(error))}"
-        raise Problem(BAD_ANSWER, said, status=answer.status, url=answer.url) from error
-
-
-def located(answer: Answer, signed: Signed) -> str:
-    """Return where the thing is that the CA made (RFC 8555 §7.3, §7.4). Raises Problem."""
-    if not (location := answer.headers.get("location", "")):
-        raise Problem(BAD_ANSWER, "it doesn't say where what it made is", url=answer.url)
-    return str(signed.exchange.followed(location))
-
-
-def _order(wanted: Wanted) -> dict[str, object]:
-    payload: dict[str, object] = {"identifiers": [{"type": "dns", "value": wanted.name}]}
-    payload |= {"profile": wanted.profile} if wanted.profile else {}
-    payload |= {"replaces": wanted.replaces} if wanted.replaces else {}
-    return payload
 
 
 def _of_replaces(problem: Problem) -> bool:

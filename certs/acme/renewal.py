@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from certs.acme.chain import certificate_id
 from certs.acme.exchange import Exchange
 from certs.acme.problem import BAD_ANSWER, Problem, shown
 from certs.acme.values import RenewalWindow
@@ -14,9 +13,9 @@ _AT_LEAST: Final = 60
 _AT_MOST: Final = 86400
 
 
-async def renewal_window(exchange: Exchange, renewal_info: str, chain_pem: bytes) -> RenewalWindow:
-    """Ask for a certificate's window. Raises Problem."""
-    answer = await exchange.get(f"{renewal_info.rstrip('/')}/{certificate_id(chain_pem)}")
+async def renewal_window(exchange: Exchange, url: str) -> RenewalWindow:
+    """Ask for the window of the certificate that the URL names. Raises Problem."""
+    answer = await exchange.get(url)
     if not answer.good:
         raise refusal(answer, exchange.clock())
     said = decoded(answer, SentRenewalInfo)

@@ -8,10 +8,13 @@ from typing import Annotated, Final, Literal, TypeVar
 
 import httpx
 import msgspec
+from cryptography import x509
 
+from certs.acme import chain
 from certs.acme.problem import BAD_ANSWER, UNKNOWN, Problem, Subproblem, shown
 from certs.acme.values import Meta
 
+CHAIN: Final = "application/pem-certificate-chain"  # RFC 8555 §9.1
 MAX_AUTHORIZATIONS: Final = 5  # an order is for one name, and that takes one
 _MAX_SUBPROBLEMS: Final = 10
 _MAX_LINKS: Final = 8
@@ -172,6 +175,15 @@ def decoded(answer: Answer, kind: type[_Kind]) -> _Kind:
         raise Problem(
             BAD_ANSWER, shown(str(error)), status=answer.status, url=answer.url
         ) from error
+
+
+def decoded_chain(answer: Answer) -> bytes:
+    """Read a good answer's certificates, and nothing but them. Raises Problem."""
+    try:
+        return chain.clean(answer.body)
+    except (ValueError, x509.InvalidVersion) as error:
+        said = f"it sends no chain of certificates: {shown(str(error))}"
+        raise Problem(BAD_ANSWER, said, status=answer.status, url=answer.url) from error
 
 
 def refusal(answer: Answer, now: float) -> Problem:

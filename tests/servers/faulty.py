@@ -5,7 +5,7 @@
         async with Acme.open(ca.directory, key, ca_file=ca.ca_file) as acme: …
         assert ca.count("new-order") == 1
 
-Steps are named as in `STEPS`. A fault is a function of what was sent and of the way on to Pebble;
+Steps are named as in `Step`. A fault is a function of what was sent and of the way on to Pebble;
 it gives the answer. Faults of a step are used in turn, each as often as it was asked for, and after
 them everything passes through.
 """
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast
 
 import httpx
 from cryptography import x509
@@ -48,7 +48,6 @@ Step = Literal[
     "renewal-info",
     "other",
 ]
-STEPS: Final[tuple[Step, ...]] = get_args(Step)
 # The paths that Pebble has for them, and the one for renewal information that is the proxy's own.
 _PATHS: Final[tuple[tuple[str, Step], ...]] = (
     (r"/dir", "directory"),

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certs.acme import AccountKey, Acme, ExternalAccount, Issued, new_key
+from certs.acme import AccountKey, Acme, ExternalAccount, Issued, Problem, new_key
 from certs.acme.chain import certificates
+from tests.servers.answers import Answers
 from tests.servers.faulty import Faulty
 from tests.servers.pebble import Pebble
 
@@ -70,6 +72,20 @@ def request(name: str) -> Request:
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     csr = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     return Request(key, csr.public_bytes(Encoding.DER))
+
+
+def refused(ca: Ca, answers: Answers, name: str = "", **options: Any) -> Problem:
+    """Order a certificate, and return what comes instead of it."""
+    name = name or new_name()
+
+    async def run() -> None:
+        async with registered(ca) as acme:
+            await acme.issue(name, request(name).csr_der, answers.respond, **options)
+
+    with pytest.raises(Problem) as raised:
+        asyncio.run(run())
+    assert answers.tokens == {}, "an answer was left behind"
+    return raised.value
 
 
 def names(issued: Issued) -> list[str]:

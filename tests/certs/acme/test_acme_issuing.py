@@ -1,7 +1,7 @@
 """Certificates from a real CA: Pebble, of two releases."""
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from certs.acme import (
     HTTP_01,
     TLS_ALPN_01,
+    Challenge,
     ChallengeKind,
     Problem,
     new_key,
@@ -26,7 +27,7 @@ from tests.certs.acme.parts import (
     serial_number,
 )
 from tests.servers.answers import Answers
-from tests.servers.faulty import Faulty, as_it_comes, edited
+from tests.servers.faulty import Faulty, as_it_comes, between, edited
 from tests.servers.fixtures import Pebbles
 from tests.servers.pebble import Pebble
 
@@ -129,6 +130,24 @@ def test_a_name_that_the_ca_believes_already_is_not_proved_again(
     asyncio.run(run())
 
 
+def test_an_authorisation_that_is_valid_already_is_passed_over(
+    pebbles: Pebbles, answers: Answers
+) -> None:
+    name = new_name()
+    with between(pebbles(PEBBLE_AUTHZREUSE=100)) as ca:
+        # Pebble's order would be ready then; other CAs' orders are still pending.
+        ca.on("new-order", as_it_comes)
+        ca.on("new-order", edited(lambda sent: sent.update(status="pending")))
+
+        async def run() -> None:
+            async with registered(ca) as acme:
+                for _ in range(2):
+                    await acme.issue(name, request(name).csr_der, answers.respond)
+
+        asyncio.run(run())
+    assert sum(challenge.name == name for challenge in answers.readied) == 1
+
+
 def test_a_ca_that_takes_its_time_to_look_is_waited_for(pebbles: Pebbles, answers: Answers) -> None:
     pebble, name = pebbles(PEBBLE_VA_NOSLEEP=0, PEBBLE_VA_SLEEPTIME=2), new_name()
 
@@ -171,6 +190,22 @@ def test_an_order_ends_at_its_deadline_when_the_ca_asks_for_more_time(
         assert (refused.value.type, refused.value.retry_after) == ("timedOut", 3600)
 
     asyncio.run(run())
+
+
+def test_an_answer_that_can_t_be_readied_is_the_caller_s_own_error(
+    pebble: Pebble, answers: Answers
+) -> None:
+    name = new_name()
+
+    def respond(_: Challenge) -> AbstractAsyncContextManager[None]:
+        raise TimeoutError("the shared folder doesn't answer")
+
+    async def run() -> None:
+        async with registered(pebble) as acme:
+            await acme.issue(name, request(name).csr_der, respond)
+
+    with pytest.raises(TimeoutError, match="the shared folder doesn't answer"):
+        asyncio.run(run())
 
 
 class Killed(Exception):
