@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tracker.edge.answer import HOME, NOT_FOUND, REQUEST_UNFINISHED, ROBOTS_TXT, Answer, Asked, Edge
-from tracker.edge.wellknown import WellKnown
+from tracker.edge.wellknown import TOKEN, WellKnown
 
 FORM_WITHIN: Final = 10.0  # seconds for a body to arrive; nobody's form takes one
 MAX_BODY: Final = 16 * 1024  # bytes of an unsubscription's form; RFC 8058 sends 26
+# Seconds in which a new domain is known to every worker: one until the office publishes it, one
+# until a worker looks, and some time for a slow disk.
+TOLD_WITHIN: Final = 2.5
 ONE_CLICK: Final = b"One-Click"
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]
@@ -75,9 +78,17 @@ async def unsubscribe(request: Request) -> Response:
 
 
 async def challenge(request: Request) -> Response:
-    """Prove to a CA that the name leads here; the disk, the spool and the keys aren't asked."""
+    """Prove to a CA that the name leads here; the disk, the spool and the keys aren't asked.
+
+    Who asks about a name that was registered just now is answered once it is known here, too.
+    """
     well_known: WellKnown = request.state.well_known
-    return response(well_known.challenge(host(request), request.path_params["token"]))
+    name, token = host(request), request.path_params["token"]
+    answer = well_known.challenge(name, token)
+    if answer is NOT_FOUND and TOKEN.fullmatch(token):
+        await asyncio.sleep(TOLD_WITHIN)
+        answer = well_known.challenge(name, token)
+    return response(answer)
 
 
 async def app_site_association(request: Request) -> Response:

@@ -68,7 +68,8 @@ class Certificates:
         try:
             return Cache(self._folder, MasterKey.load(self._master_key))
         except MasterKeyError as error:
-            if (why := str(error)) != self._told:
+            # Before the office has kept the first certificate, there is nothing to be read.
+            if (why := str(error)) != self._told and self._folder.exists():
                 self._told = why
                 logger.error("certificates_unreadable", extra={"why": why})
             return None

@@ -249,8 +249,26 @@ def test_http_01_is_answered_on_both_ports_for_registered_names_alone(worker: Se
         assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
         assert answered.endswith(f"{token}.thumb-1".encode())
         assert b"x-content-type-options: nosniff" in answered
-        assert asked(client, "nobody.example.com").startswith(b"HTTP/1.1 404")
-    assert worker.count(Counter.BAD_CLICK) == 0
+    assert asked(worker.connect(), "nobody.example.com").startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("token", ["short", "t" * 129, "tokenTOKEN_-012345678/", "t" * 30 + "%00"])
+def test_what_no_ca_asks_is_not_found(worker: Secure, token: str) -> None:
+    worker.cache.put_thumbprints(("thumb-1",))
+    worker.register()
+    client = worker.connect()
+    path = f"/.well-known/acme-challenge/{token}"
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
+    assert head(client).startswith("HTTP/1.1 404")
+
+
+def test_a_challenge_for_a_name_that_was_registered_just_now_is_answered(worker: Secure) -> None:
+    worker.cache.put_thumbprints(("thumb-1",))
+    client = worker.connect()
+    path = "/.well-known/acme-challenge/tokenTOKEN_-0123456789"
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
+    worker.register()
+    assert _answer(client).endswith(b".thumb-1")
 
 
 def test_links_for_apps_are_told_without_a_redirect(worker: Secure) -> None:
@@ -281,6 +299,7 @@ def test_the_reference_protocol_speaks_tls_too(tmp_path: Path) -> None:
 def test_without_the_master_key_the_plain_port_answers_on(tmp_path: Path) -> None:
     running = Secure.begin(tmp_path)
     try:
+        running.certify()
         (tmp_path / "master.key").chmod(0o644)
         running.process.kill()
         running.process.communicate()
