@@ -39,11 +39,13 @@ class Window:
 def renew_at(not_before: float, not_after: float, window: Window | None, seed: str) -> float:
     """Return when to renew a certificate: within the CA's window, else at a share of its life.
 
-    A share of the life is left then, and up to JITTER of that share more.
+    A share of the life is left then, and up to JITTER of that share more. A window that comes much
+    later isn't waited for: it would leave no time to try again.
     """
-    if window:
-        return window.start + _share(seed) * max(0.0, window.end - window.start)
     left = life_left_at_renewal(not_before, not_after)
+    if window:
+        drawn = window.start + _share(seed) * max(0.0, window.end - window.start)
+        return min(drawn, not_after - left * (1 - JITTER))
     return not_after - left * (1 + JITTER * _share(seed))
 
 

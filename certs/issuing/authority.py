@@ -25,6 +25,7 @@ from certs.acme import (
 from certs.acme.problem import TIMED_OUT, UNREACHABLE
 from certs.acme.tlsalpn import challenge_certificate
 from certs.cache import Cache
+from certs.issuing.outcome import UNSETTLED
 from certs.vault.accounts import Accounts
 
 LEAVE_ALONE: Final = 30.0  # seconds after which a CA that couldn't be reached is tried again
@@ -127,8 +128,8 @@ class Authority:
         return await asyncio.shield(self._opening)
 
     def heard(self, problem: Problem) -> None:
-        """Take note of what the CA said: one that can't be reached is left alone for a while."""
-        if problem.type in {UNREACHABLE, TIMED_OUT}:
+        """Take note of what the CA said: one that can't help us now is left alone for a while."""
+        if problem.type in {UNREACHABLE, TIMED_OUT, *UNSETTLED}:
             self._trouble = self._clock() + LEAVE_ALONE, problem
 
     async def readmit(self, acme: Acme) -> None:

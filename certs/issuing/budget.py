@@ -14,23 +14,27 @@ from certs.vault.attempts import What
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` of `what` within `seconds`, counted for each `by`."""
+    """At most `most` of `what` within `seconds`, counted for each `by`.
+
+    `always` counts renewals too that the CA was told of and therefore doesn't count.
+    """
 
     what: What
     by: Literal["directory", "registered", "name"]
     most: int
     seconds: float
     says: str
+    always: bool = False
 
 
 LIMITS: Final = (
     Limit("ordered", "directory", 300, 3 * HOUR, "300 orders of an account within 3 hours"),
     Limit("issued", "registered", 50, 7 * DAY, "50 certificates of a domain within 7 days"),
     Limit("issued", "name", 5, 7 * DAY, "5 certificates of the same name within 7 days"),
-    Limit("unproven", "name", 5, HOUR, "5 failed validations of a name within an hour"),
+    Limit("unproven", "name", 5, HOUR, "5 failed validations of a name within an hour", True),
+    # Our own: a CA that says "renew now" of each new certificate must not be obeyed for ever.
+    Limit("issued", "name", 8, DAY, "8 certificates of the same name within a day", True),
 )
-# What the CA doesn't count for a renewal that it was told of (RFC 9773 §5): all but failures.
-COUNTED_ALWAYS: Final = ("unproven",)
 
 # Second-level labels beneath which registries of two-letter countries register names. It needn't
 # be whole as the public suffix list is: where it errs, the CA's own answer decides.

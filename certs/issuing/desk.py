@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from certs.cache import Cache
 from certs.doctor import Expected
@@ -14,7 +15,8 @@ from certs.vault.certificates import Certificates
 from certs.vault.database import Vault
 from certs.vault.progress import Progress
 
-MOST_ORDERS = 16  # at a time; a CA that hangs holds up no more than these
+MOST_ORDERS: Final = 16  # at a time; a CA that hangs holds up no more than these
+MOST_REASONS: Final = 60
 
 # Hears of each name whose HTTPS was seen on every address, and when.
 Proven = Callable[[str, float], Awaitable[None]]
@@ -64,6 +66,11 @@ class Desk:
             challenge=self.authority.terms.challenge,
             skew=self.authority.skew,
         )
+
+    def failed(self, reason: str) -> None:
+        """Count what came to nothing; a CA may give any reason, and a metric takes so many."""
+        known = reason in self.failures or len(self.failures) < MOST_REASONS
+        self.failures[reason if known else "other"] += 1
 
     def attempt(
         self, name: str, what: What, says: str = "", *, order_url: str = "", exempt: bool = False

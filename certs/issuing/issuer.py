@@ -135,7 +135,7 @@ class Issuer:
             self._failing = str(error)
         except Exception:
             self._resting[name] = time.monotonic() + 10 * REST
-            self._desk.failures["fault"] += 1
+            self._desk.failed("fault")
             logger.exception("visit_failed", extra={"domain": name})
 
     def _left(self, name: str, _task: asyncio.Task[None]) -> None:

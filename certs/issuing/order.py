@@ -41,7 +41,7 @@ class NoRoom(Exception):
     """One more order doesn't fit into the CA's limits before `until`."""
 
     def __init__(self, limit: budget.Limit, until: float) -> None:
-        super().__init__(f"The CA allows {limit.says}, and they are used up.")
+        super().__init__(f"There may be {limit.says}, and they are used up.")
         self.until = until
 
 
@@ -70,7 +70,7 @@ async def obtain(desk: Desk, held: Lease, state: State, why: Need) -> State:
         async with desk.orders:
             bundle = await _issued(desk, held, draft)
     except NotReady as error:
-        desk.failures[error.found.code] += 1
+        desk.failed(error.found.code)
         return outcome.waiting(state, error.found, desk.clock())
     except NoRoom as error:
         return outcome.limited(state, error.until, str(error), desk.clock())
@@ -123,11 +123,16 @@ async def _draft(desk: Desk, held: Lease, why: Need) -> Draft:
     async with desk.vault.writing() as connection:
         await fenced(connection, held)
         for limit in budget.LIMITS:
-            if replaces and limit.what not in budget.COUNTED_ALWAYS:
+            if replaces and not limit.always:
                 continue
             column = tables.attempt.c[limit.by]
             counted = await attempts.times(
-                connection, limit.what, column, by[limit.by], now - limit.seconds
+                connection,
+                limit.what,
+                column,
+                by[limit.by],
+                now - limit.seconds,
+                exempt=limit.always,
             )
             if (until := budget.free_at(limit, counted, now)) > now:
                 raise NoRoom(limit, until)
@@ -182,7 +187,9 @@ async def _ordered(desk: Desk, acme: Acme, held: Lease, draft: Draft) -> Issued:
 async def _came_to_nothing(desk: Desk, held: Lease, state: State, problem: Problem) -> State:
     """Forget the order unless it may be alive, and decide when to try again."""
     desk.authority.heard(problem)
-    if problem.type in outcome.PASSING:
+    if problem.type in outcome.UNSETTLED:
+        desk.failed(problem.type)  # every name waits for the same person, who is told by the state
+    elif problem.type in outcome.PASSING:
         _told(desk, held.name, problem.sentence, problem.type)
     else:
         what: attempts.What = "unproven" if problem.type in outcome.UNPROVEN else "failed"
@@ -196,7 +203,7 @@ async def _given_up(desk: Desk, held: Lease, what: attempts.What, says: str, rea
 
 
 def _told(desk: Desk, name: str, says: str, reason: str) -> None:
-    desk.failures[reason] += 1
+    desk.failed(reason)
     logger.warning("certificate_refused", extra={"domain": name, "why": says, "reason": reason})
 
 

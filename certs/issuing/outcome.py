@@ -16,6 +16,7 @@ from certs.vault.certificates import Kept
 from certs.vault.progress import Phase, State
 
 NEVER: Final = float(1 << 40)
+LONGEST: Final = 31 * renewal.DAY  # no CA's limit lasts longer; one that says so is mistaken
 
 # Which findings say that a name leads elsewhere: after a week of them it is suspended.
 LEFT: Final = ("cname", "address", "cdn", "dns")
@@ -165,9 +166,9 @@ def refused(state: State, problem: Problem, now: float) -> State:
     if fix := UNSETTLED.get(problem.type):
         return _moved(state, "paused", now, (says, fix, problem.type), now + renewal.PAUSED)
     if problem.type == "rateLimited":
-        asked = problem.retry_after
-        return limited(state, now + (renewal.RATE_LIMITED if asked is None else asked), says, now)
-    return failed(state, says, problem.type, now, problem.retry_after or 0)
+        asked = renewal.RATE_LIMITED if problem.retry_after is None else problem.retry_after
+        return limited(state, now + min(asked, LONGEST), says, now)
+    return failed(state, says, problem.type, now, min(problem.retry_after or 0, LONGEST))
 
 
 def failed(state: State, says: str, code: str, now: float, at_least: float = 0) -> State:

@@ -79,13 +79,19 @@ async def add(connection: AsyncConnection, made: Attempt) -> None:
 
 
 async def times(
-    connection: AsyncConnection, what: What, where: Column[str], value: str, since: float
+    connection: AsyncConnection,
+    what: What,
+    where: Column[str],
+    value: str,
+    since: float,
+    *,
+    exempt: bool,
 ) -> list[float]:
-    """Return when something that counts to a limit happened, within a transaction."""
-    query = select(attempt.c.at).where(
-        attempt.c.what == what,
-        where == value,
-        attempt.c.at > since,
-        attempt.c.exempt.is_(False),
-    )
+    """Return when something that counts to a limit happened, within a transaction.
+
+    `exempt` counts what is exempt from the CA's limits too.
+    """
+    query = select(attempt.c.at).where(attempt.c.what == what, where == value, attempt.c.at > since)
+    if not exempt:
+        query = query.where(attempt.c.exempt.is_(False))
     return [row.at for row in await connection.execute(query)]

@@ -249,6 +249,24 @@ async def test_a_limit_of_the_ca_is_kept_to_without_asking_it(
     assert shared.ordered() == orders
 
 
+async def test_a_ca_that_always_wants_a_renewal_is_not_obeyed_for_ever(
+    world: World, shared: Shared
+) -> None:
+    past = {"start": "2026-01-02T00:00:00Z", "end": "2026-01-03T00:00:00Z"}
+    told = json.dumps({"suggestedWindow": past}).encode()
+    with between(shared.ca) as ca:
+        ca.offer_renewal_info()
+        ca.on(
+            "renewal-info",
+            reply(200, told, Retry_After="21600", Content_Type="application/json"),
+            ALWAYS,
+        )
+        async with world.desk(directory=ca.directory) as desk:
+            found = await world.visited(desk, times=20)
+            assert (found.status, found.phase, found.generation) == ("active", "limited", 8)
+            assert "8 certificates of the same name within a day" in found.says
+
+
 async def test_states_are_kept_as_they_were_put(world: World) -> None:
     async with world.desk() as desk:
         found = await desk.progress.of(world.name)

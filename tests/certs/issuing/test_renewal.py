@@ -25,17 +25,26 @@ def test_a_certificate_is_renewed_at_a_share_of_its_life(
     assert earliest <= renew_at(START, START + life, None, name) - START <= latest
 
 
-@given(st.text(), st.floats(0, 30 * DAY), st.floats(-DAY, 5 * DAY))
+@given(st.text(), st.floats(0, 25 * DAY), st.floats(-DAY, 5 * DAY))
 def test_the_window_of_the_ca_comes_before_our_own_rule(name: str, at: float, long: float) -> None:
     window = Window(START + at, START + at + long)
     renewed = renew_at(START, START + 45 * DAY, window, name)
     assert window.start <= renewed <= max(window.start, window.end)
 
 
+@given(st.text(), st.floats(0, 1000 * DAY))
+def test_a_window_that_leaves_no_time_is_not_waited_for(name: str, at: float) -> None:
+    window = Window(START + at, START + at + DAY)
+    assert renew_at(START, START + 45 * DAY, window, name) <= START + 31.5 * DAY
+
+
 def test_names_are_spread_over_the_window_and_stay_where_they_fell() -> None:
     window = Window(START, START + DAY)
-    drawn = [renew_at(0, 0, window, f"click.{number}.example") for number in range(200)]
-    assert drawn == [renew_at(0, 0, window, f"click.{number}.example") for number in range(200)]
+    end = START + 45 * DAY
+    drawn = [renew_at(START, end, window, f"click.{number}.example") for number in range(200)]
+    assert drawn == [
+        renew_at(START, end, window, f"click.{number}.example") for number in range(200)
+    ]
     quarters = {int((at - START) // (DAY / 4)) for at in drawn}
     assert quarters == {0, 1, 2, 3}
 
@@ -92,9 +101,10 @@ def test_no_more_fit_into_a_window_than_the_ca_allows(
         ("issued", "registered", 50, 7 * DAY),
         ("issued", "name", 5, 7 * DAY),
         ("unproven", "name", 5, HOUR),
+        ("issued", "name", 8, DAY),
     ],
 )
-def test_the_limits_are_those_of_lets_encrypt(
+def test_the_limits_are_those_of_lets_encrypt_and_one_of_our_own(
     what: str, by: str, most: int, seconds: float
 ) -> None:
     assert (what, by, most, seconds) in [
