@@ -132,9 +132,7 @@ def read_settings(
 ) -> Settings:
     """Put the settings together. Raises ConfigError."""
     given = {**_from_file(file, environment), **_from_environment(environment), **flags}
-    values = {name: _read(name, value) for name, value in given.items()}
-    if url := values.pop("tracking_url", None):
-        values = {**_tracking(url), **values}
+    values = read_values(given)
     keyring = Path(values.pop("keyring", DEFAULT_KEYRING))
     letterhead = Letterhead(sending_domain=values.pop("sending_domain", ""))
     named = values.pop("settings", "")
@@ -151,6 +149,14 @@ def read_settings(
         )
     config = Config(**{"tracking_domain": "unused", **values})
     return Settings(config, keyring, letterhead, values, published, register)
+
+
+def read_values(given: Mapping[str, object]) -> dict[str, Any]:
+    """Read settings by name, a tracking URL as what it is made of. Raises ConfigError."""
+    values = {name: _read(name, value) for name, value in given.items()}
+    if url := values.pop("tracking_url", None):
+        values = {**_tracking(url), **values}
+    return values
 
 
 def flag(name: str) -> str:

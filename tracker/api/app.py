@@ -38,7 +38,7 @@ from tracker.api.keys import ApiKeys
 from tracker.api.operation import Operation, routes
 from tracker.api.rate import Rates
 from tracker.api.recipients import RecipientApi
-from tracker.api.rewrite import Rewriting
+from tracker.api.rewrite import NO_FILE, Rewriting
 from tracker.health import Health
 from tracker.recipients import Recipients
 from tracker.store.database import Store, StoreUnavailable
@@ -69,6 +69,7 @@ def api(
     metrics: Callable[[], bytes],
     *,
     keyring: Path | None = None,
+    published: Path = NO_FILE,
     rate: float = 0,
     public_url: str = "",
     vault: Callable[[], Vault | None] = lambda: None,
@@ -76,10 +77,11 @@ def api(
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
-    Mail is rewritten with the keys of `keyring`, if it is given. A key may make `rate` requests a
-    second; 0 lets it make any number. Links to the API begin with `public_url`, which
-    ends without a slash, else with where a request came to. `vault` returns that of the
-    certificates while it is open; `recipients` is where a person's data is. Raises KeyringError.
+    Mail is rewritten with the keys of `keyring`, if it is given, by what is `published` of
+    domains. A key may make `rate` requests a second; 0 lets it make any number. Links to the
+    API begin with `public_url`, which ends without a slash, else with where a request came to.
+    `vault` returns that of the certificates while it is open; `recipients` is where a person's
+    data is. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -98,7 +100,7 @@ def api(
     operations = [
         *OPERATIONS,
         *CertificateApi(vault).operations(),
-        *(Rewriting(keyring).operations() if keyring else ()),
+        *(Rewriting(keyring, published).operations() if keyring else ()),
         *(RecipientApi(recipients).operations() if recipients else ()),
     ]
 

@@ -9,24 +9,23 @@ Promise: an answer of 200 holds a whole message, rewritten or as it came, and an
 
 import asyncio
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from email.message import Message
-from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from rewriter.commands.explain import as_json
-from rewriter.commands.settings import NO, YES, Settings, read_settings
+from rewriter.commands.settings import NO, YES, read_values
 from rewriter.config import Config, ConfigError
-from rewriter.keyring import Keyring, KeyringError
+from rewriter.keyring import KeyringError
 from rewriter.mime.controls import TAG
-from rewriter.mime.letterhead import Letterhead
+from rewriter.mime.headers import after_mbox_line, read_headers
+from rewriter.mime.letterhead import Letterhead, read_letterhead
 from rewriter.mime.message import Refused as NotRewritten
 from rewriter.mime.message import RewrittenMessage, plan_message
 from rewriter.notices import Notice
@@ -34,73 +33,55 @@ from rewriter.rewriter import Rewriter
 from rewriter.tokens import Context, FrameTooLarge
 from tracker.api.answer import Answer, Refused, answered
 from tracker.api.operation import Operation, Parameter
+from tracker.api.rewriters import Rewriters
 
 PATH: Final = "/v1/rewrite"
 MOST_BYTES: Final = 25 << 20  # a message; many mail servers take no larger one
 MOST_HELD: Final = 64 << 20  # bytes of all messages that wait here or are being rewritten
 AT_ONCE: Final = 2  # threads share one interpreter, so that more would finish nothing sooner
-REMEMBERED: Final = 16  # rewriters, each with what it decided about up to 2,048 links
 
 MESSAGE: Final = "message/rfc822"
 PAGE: Final = "text/html"
 NOTICES: Final = "Rewriter-Notices"
 
 TAGS: Final = "tags"
-WHERE: Final = ("tracking_url", "tracking_domain")
+WHERE: Final = "tracking_url"
+OURS: Final = ("keyring", "settings")
 PARAMETERS: Final = (
-    Parameter("tracking_url", "where links lead, such as https://click.example.com"),
+    Parameter(
+        WHERE,
+        "where links lead, such as https://click.example.com, if not to what is registered for the"
+        " sending domain",
+    ),
     Parameter(TAGS, "a tag of the message", repeated=True),
     Parameter("explain", "`yes` tells what became of each link", {"enum": ["yes", "no"]}),
 )
-NO_FILE: Final = Path(os.devnull)  # settings come from the request, not from the office's folder
+NO_FILE: Final = Path(os.devnull, "domains.json")  # no register will ever be there
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a request asks for; `content_type` is the body's, as it was given."""
+    """What a request asks for; `content_type` is the body's, as it was given.
+
+    `config` is made of the settings that were `given`, as if nothing were registered.
+    """
 
     content_type: str
     page: bool
     charset: str
+    given: Mapping[str, Any]
     config: Config
     letterhead: Letterhead
     tags: tuple[str, ...]
     explain: bool
 
 
-class Rewriters:
-    """Rewriters for the settings seen last, made anew once the keyring's file was replaced.
-
-    They may be asked for from any thread.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raise KeyringError if the keyring can't be used."""
-        self._path = path
-        self._version = _version(path)
-        self._use(Keyring.load(path))
-
-    def of(self, config: Config) -> Rewriter:
-        """Return a rewriter that signs with the newest key. Raises KeyringError."""
-        if (version := _version(self._path)) != self._version:
-            self._version = version
-            with suppress(KeyringError):  # what it held before still signs links that lead on
-                self._use(Keyring.load(self._path))
-        return self._remembered(config)
-
-    def _use(self, keyring: Keyring) -> None:
-        def made(config: Config) -> Rewriter:
-            return Rewriter(config, keyring)
-
-        self._remembered = lru_cache(REMEMBERED)(made)
-
-
 class Rewriting:
     """The endpoint, with the rewriters that it works with and the work that it has taken on."""
 
-    def __init__(self, keyring: Path) -> None:
-        """Raise KeyringError if the keyring can't be used."""
-        self._rewriters = Rewriters(keyring)
+    def __init__(self, keyring: Path, published: Path = NO_FILE) -> None:
+        """Take what signs, and what tells the register. Raises KeyringError."""
+        self._rewriters = Rewriters(keyring, published)
         self._working = asyncio.Semaphore(AT_ONCE)
         self._held = 0
 
@@ -130,6 +111,8 @@ class Rewriting:
         again.
         """
         job = asked(request.headers.get("content-type", ""), request.query_params.multi_items())
+        if not ("tracking_domain" in job.given or _off(job) or self._rewriters.knows()):
+            raise Refused(f"{WHERE}: it is needed, for it is where tracked links lead")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused("a body comes as it is, without a Content-Encoding", 415)
         body = bytearray()
@@ -161,10 +144,16 @@ class Rewriting:
         return Answer(bytes(rewritten), headers=headers)
 
     def _rewritten(self, job: Job, data: bytes) -> RewrittenMessage:
-        if job.config.privacy == "off":
+        if _off(job):
             return RewrittenMessage(data)
         try:
-            rewriter = self._rewriters.of(job.config)
+            config = self._rewriters.config(job.given, _sending_domain(job, data))
+        except NotRewritten as refusal:
+            if job.config.strict:
+                raise Refused(str(refusal), 422) from refusal
+            return RewrittenMessage(data, refusal.notices)
+        try:
+            rewriter = self._rewriters.of(config)
         except KeyringError as error:
             raise Refused(str(error)) from error
         try:
@@ -184,13 +173,15 @@ def asked(content_type: str, pairs: Iterable[tuple[str, str]]) -> Job:
     given, tags = _read_once(pairs)
     recipient, message_id = given.pop("recipient", ""), given.pop("message_id", "")
     explain = _switch("explain", given.pop("explain", "no"))
-    settings = _settings(given)
+    values = _values(given)
+    sending = Letterhead(sending_domain=values.pop("sending_domain", ""))
     return Job(
         content_type=content_type,
         page=header.get_content_type() == PAGE,
         charset=header.get_content_charset() or "",
-        config=settings.config,
-        letterhead=Letterhead(message_id.strip("<>"), recipient).over(settings.letterhead),
+        given=values,
+        config=_config(values),
+        letterhead=Letterhead(message_id.strip("<>"), recipient).over(sending),
         tags=tags,
         explain=explain,
     )
@@ -212,16 +203,32 @@ def _read_once(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], tuple[
     return given, tuple(tags)
 
 
-def _settings(given: dict[str, str]) -> Settings:
-    if "keyring" in given:
+def _values(given: dict[str, str]) -> dict[str, Any]:
+    if name := next((name for name in OURS if name in given), None):
         # A path from outside would be read with the office's rights.
-        raise Refused("keyring: it can't be chosen, the tracker signs with its own")
-    if not any(map(given.get, WHERE)) and given.get("privacy") != "off":
-        raise Refused(f"{WHERE[0]}: it is needed, for it is where tracked links lead")
+        raise Refused(f"{name}: it can't be chosen, the tracker works with its own")
     try:
-        return read_settings(given, {}, NO_FILE)
+        return read_values(given)
     except ConfigError as error:
         raise Refused(str(error)) from error
+
+
+def _config(values: Mapping[str, Any]) -> Config:
+    try:
+        return Config(**{"tracking_domain": "unused", **values})
+    except ConfigError as error:
+        raise Refused(str(error)) from error
+
+
+def _sending_domain(job: Job, data: bytes) -> str:
+    said = job.letterhead.sending_domain
+    if said or job.page:
+        return said
+    return read_letterhead(read_headers(data, after_mbox_line(data), len(data))).sending_domain
+
+
+def _off(job: Job) -> bool:
+    return job.config.privacy == "off"
 
 
 def _switch(name: str, word: str) -> bool:
@@ -246,12 +253,3 @@ def _page(rewriter: Rewriter, job: Job, data: bytes) -> RewrittenMessage:
         raise NotRewritten([Notice("too-long", "", str(error))]) from error
     notices = tuple(Notice(caution.code, "", caution.detail) for caution in page.cautions)
     return RewrittenMessage(page.data, notices, tuple(("", link) for link in page.links))
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    """Tell one version of a file, which is only ever replaced as a whole, from another."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns

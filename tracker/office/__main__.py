@@ -173,6 +173,7 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             ready,
             figures,
             keyring=Path(settings.keyring),
+            published=Path(settings.data) / published.FILE,
             rate=settings.api_rate,
             public_url=settings.api_public_url,
             vault=lambda: certificates.vault,
