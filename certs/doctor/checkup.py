@@ -9,7 +9,7 @@ from certs.doctor import leads, names
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding, worst
 from certs.doctor.hsts import hsts
-from certs.doctor.lookup import NoResolver, Resolver, resolvers
+from certs.doctor.lookup import Resolver, resolvers
 from certs.doctor.port80 import port80
 from certs.doctor.port443 import ACCOUNT, port443
 
@@ -19,10 +19,7 @@ SKEW: Final = 60.0
 
 async def check(name: str, expected: Expected) -> list[Finding]:
     """Look at everything."""
-    try:
-        among = resolvers(expected.resolvers)
-    except NoResolver as error:
-        return [_no_resolver(error)]
+    among = resolvers(expected.resolvers)
     seen, mine, sibling, said, allowed = await asyncio.gather(
         names.see(name, among),
         names.ours(expected, among),
@@ -58,20 +55,14 @@ async def _bound(
 
 async def cname(name: str, expected: Expected) -> list[Finding]:
     """Tell whether the name leads to this edge."""
-    try:
-        among = resolvers(expected.resolvers)
-    except NoResolver as error:
-        return [_no_resolver(error)]
+    among = resolvers(expected.resolvers)
     seen, mine = await asyncio.gather(names.see(name, among), names.ours(expected, among))
     return leads.judge(seen, mine, expected)
 
 
 async def caa(name: str, expected: Expected) -> list[Finding]:
     """Tell whether the CA may issue for the name."""
-    try:
-        among = resolvers(expected.resolvers)
-    except NoResolver as error:
-        return [_no_resolver(error)]
+    among = resolvers(expected.resolvers)
     return authority.judge(name, await authority.relevant(name, among), expected)
 
 
@@ -89,19 +80,9 @@ async def https_proof(name: str, expected: Expected) -> list[Finding]:
 
 async def _addresses(name: str, expected: Expected) -> tuple[Sequence[str], list[Finding]]:
     """Give the addresses to connect to, and what is wrong with the others."""
-    try:
-        among = resolvers(expected.resolvers)
-    except NoResolver as error:
-        return (), [_no_resolver(error)]
-    seen = await names.see(name, among)
-    return names.reachable(seen, expected), [
-        *leads.unresolved(seen),
-        *leads.private(seen, expected),
-    ]
-
-
-def _no_resolver(error: NoResolver) -> Finding:
-    return finding("dns.timeout", f"{error}.", fix="Set dns.resolvers.")
+    seen = await names.see(name, resolvers(expected.resolvers))
+    found = [*leads.unresolved(seen), *leads.many(seen), *leads.private(seen, expected)]
+    return names.reachable(seen, expected), found
 
 
 def _account(expected: Expected) -> list[Finding]:

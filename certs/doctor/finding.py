@@ -33,7 +33,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "address.elsewhere": "error",
     "address.ipv6-elsewhere": "error",
     "address.private": "error",
-    "address.many": "warning",
+    "address.many": "error",
     "cdn.proxied": "error",
     "cdn.expected": "ok",
     "dns.failed": "error",

@@ -74,14 +74,14 @@ def judge(seen: Seen, mine: frozenset[str], expected: Expected) -> list[Finding]
     if not mine and not expected.external:
         return [_edge_unresolved(expected)]
     here = _leads_here(seen, mine, expected)
-    stray = [] if here.severity == "error" or expected.external else _stray(seen, mine, expected)
-    return [here, *_long(seen), *stray, *private(seen, expected)]
+    stray = _stray(seen, mine, expected) if here.severity != "error" else []
+    return [here, *_long(seen), *many(seen), *stray, *private(seen, expected)]
 
 
 def _edge_unresolved(expected: Expected) -> Finding:
     return finding(
         "edge.unresolved",
-        f"The edge's own host {expected.edge_host} has no address.",
+        f"DNS gives no address for the edge's own host {expected.edge_host}.",
         fix=f"Give {expected.edge_host} an A record, and an AAAA record if the edge has IPv6.",
     )
 
@@ -145,7 +145,7 @@ def _proxied(seen: Seen, proxy: str, expected: Expected) -> Finding:
         fix="Set the record to 'DNS only' (grey cloud)."
         if proxy == "Cloudflare"
         else f"Take {proxy} away from this name, or set its tls to external: see docs/https.md.",
-        paste=record(seen.name, expected.edge_host),
+        paste="" if seen.apex else record(seen.name, expected.edge_host),
     )
 
 
@@ -174,27 +174,39 @@ def _listed(addresses: Sequence[str] | frozenset[str]) -> str:
 
 
 def _long(seen: Seen) -> list[Finding]:
-    if len(seen.hops) > LONG:
-        return [
-            finding(
-                "cname.long",
-                f"It takes {len(seen.hops)} CNAMEs to get here; each is one more that can break.",
-                fix="Let the first name the edge itself.",
-            )
-        ]
-    if len(seen.addresses) > ADDRESSES:
-        return [
-            finding(
-                "address.many",
-                f"{seen.name} has {len(seen.addresses)} addresses; the first {ADDRESSES} of them"
-                " are looked at.",
-            )
-        ]
-    return []
+    if len(seen.hops) <= LONG:
+        return []
+    return [
+        finding(
+            "cname.long",
+            f"It takes {len(seen.hops)} CNAMEs to get here; each is one more that can break.",
+            fix="Let the first name the edge itself.",
+        )
+    ]
+
+
+def many(seen: Seen) -> list[Finding]:
+    """Find more addresses than are looked at: nothing is proven of the others."""
+    if len(seen.addresses) <= ADDRESSES:
+        return []
+    return [
+        finding(
+            "address.many",
+            f"{seen.name} has {len(seen.addresses)} addresses, of which {ADDRESSES} are looked at.",
+            fix=f"Give it {ADDRESSES} addresses at the most.",
+        )
+    ]
 
 
 def _stray(seen: Seen, mine: frozenset[str], expected: Expected) -> list[Finding]:
-    """Find every address that isn't ours: the CA chooses one, and prefers IPv6."""
+    """Find every address that isn't ours: the CA chooses one, and prefers IPv6.
+
+    What the edge's own host leads to is ours, unless its addresses are set: with round robin or
+    GeoDNS it has others each time that it is asked for.
+    """
+    by_name = seen.reaches(expected.edge_host) and not expected.addresses
+    if by_name or expected.external:
+        return []
     fix = (
         "Remove the record, or add the address to dns.edge_addresses if it is this edge's."
         if expected.addresses

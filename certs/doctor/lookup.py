@@ -36,10 +36,6 @@ Type = Literal["A", "AAAA", "CAA", "CNAME", "NS", "SOA"]
 BOGUS: Final = frozenset(range(dns.edns.EDECode.DNSSEC_BOGUS, dns.edns.EDECode.NSEC_MISSING + 1))
 
 
-class NoResolver(Exception):
-    """There is none to ask: neither the settings nor the system name one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """Where questions go."""
@@ -67,16 +63,16 @@ class Reply:
 
 
 def resolvers(texts: Sequence[str]) -> tuple[Resolver, ...]:
-    """Read `host:port` or `host`; without any take the system's.
+    """Read `host:port` or `host`; without any take the system's, which may have none.
 
-    Raises ValueError for what is no IP address, and NoResolver.
+    Raises ValueError for what is no IP address.
     """
     if texts:
         return tuple(map(_resolver, texts))
     try:
         configured = dns.resolver.Resolver().nameservers
-    except (dns.exception.DNSException, OSError) as error:
-        raise NoResolver(f"the system names no DNS resolver: {error}") from error
+    except (dns.exception.DNSException, OSError):
+        return ()
     return tuple(Resolver(each) for each in configured if isinstance(each, str))
 
 
@@ -91,7 +87,7 @@ def _resolver(text: str) -> Resolver:
 
 
 async def ask(name: str, kind: Type, among: Sequence[Resolver]) -> Reply:
-    """Ask one resolver after the other until one knows; else return the last one's failure."""
+    """Ask one resolver after the other until one knows; else tell the last one's failure."""
     reply = Reply("timeout")
     for resolver in among:
         reply = await ask_one(name, kind, resolver)

@@ -14,7 +14,7 @@ from certs.doctor.reach import special
 # Resolvers give up after some eight to sixteen.
 HOPS: Final = 10
 # More addresses than these are not connected to: a stranger's DNS decides how many there are.
-ADDRESSES: Final = 16
+ADDRESSES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from certs.acme import Acme, Problem, new_key
 from certs.cache import THUMBPRINTS
 from certs.doctor import Expected, Finding, Severity
 from certs.doctor.finding import finding
-from certs.doctor.lookup import NoResolver, resolvers
+from certs.doctor.lookup import resolvers
 from certs.doctor.zone import Line, find, hosted, lines
 from certs.issuing.authority import KNOWN_ISSUERS
 from tracker.commands.options import AsJson, Config, configured
@@ -176,10 +176,7 @@ async def _forms(settings: Settings, name: str, zone: str) -> tuple[list[Line], 
     """Write the record for each provider, and tell which of them has the zone, if DNS does."""
     here = ""
     if not zone:
-        try:
-            found = await find(name, resolvers(tuple(map(str, settings.dns.resolvers))))
-        except NoResolver as error:
-            raise Mistake(f"{error}: name the zone by --zone", Exit.UNAVAILABLE) from error
+        found = await find(name, resolvers(tuple(map(str, settings.dns.resolvers))))
         if found is None:
             raise Mistake(
                 f"DNS doesn't tell which zone {name} belongs to: name it by --zone, such as"

@@ -135,3 +135,22 @@ def test_without_the_edges_host_no_record_can_be_written(tracker: Tracker) -> No
     said = tracker("domains", "dns", NAME)
     assert said.status == 78
     assert "dns.edge_host" in said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("TRACKER_DNS_RESOLVERS", "dns.google", "should be an IP address"),
+        ("TRACKER_DNS_RESOLVERS", "9.9.9.9, dns.google:53", "should be an IP address"),
+        ("TRACKER_DNS_EDGE_ADDRESSES", "edge.example.net", "should be an IP address"),
+        ("TRACKER_DNS_EDGE_HOST", "https://edge.example.net", "is not a host name"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_by_name(
+    asking: Tracker, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    said = asking("domains", "check", NAME)
+    assert said.status == 78
+    assert variable in said.err
+    assert words in said.err

@@ -121,6 +121,20 @@ def test_addresses_that_are_set_count_and_not_those_that_the_edges_host_has(worl
     assert "dns.edge_addresses" in found[1].fix
 
 
+def test_an_edge_with_other_addresses_each_time_is_known_by_its_name(world: World) -> None:
+    class Geographic(dns.Zone):
+        """Gives another address to each question."""
+
+        def answer(self, query: bytes, room: int) -> bytes | None:
+            self.set(EDGE, "A", f"127.0.2.{1 + self.asked(EDGE) + self.asked(NAME)}")
+            return super().answer(query, room)
+
+    everywhere = Geographic()
+    everywhere.add(NAME, "CNAME", f"{EDGE}.")
+    with dns.serving(everywhere) as resolver:
+        assert codes(looked(world, resolvers=(resolver.address,))) == ["cname.ok"]
+
+
 def test_without_a_host_or_an_address_of_the_edge_nothing_can_be_told(world: World) -> None:
     (found,) = looked(world, edge_host="")
     assert found.code == "edge.unset"
