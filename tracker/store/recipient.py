@@ -50,8 +50,8 @@ async def erase_recipient(store: Store, address: str, domain: str | None = None)
     """Remove every event that names an address; return how many. Raises StoreUnavailable.
 
     It goes with those in which it is only one of `message.recipients` or stands in the To header,
-    since a document can't be kept in part. Those take a look at every event of the domain, some
-    3 s for a million. Figures stay.
+    since a document can't be kept in part. Those take a look at every event of the domain. Figures
+    stay.
     """
     known = _known(address)
     naming = AnyOf(tuple(Match(field, known) for field in ("recipient", "recipients", "to")))

@@ -25,7 +25,7 @@ from tracker.store.query import Key, Walk
 from tracker.store.row import NotAnEvent, Row, row
 from tracker.store.schema import event, tag
 
-AT_ONCE: Final = 200  # events of one transaction, which takes some 10 ms
+AT_ONCE: Final = 200  # events of one transaction, which takes 10 to 30 ms
 
 Told = Callable[[AsyncConnection, Sequence[Row]], Awaitable[None]]
 
