@@ -10,10 +10,15 @@ keeps us from hearing it, is a `Problem` with a type to decide by and a sentence
 | module | holds |
 |---|---|
 | `client.py` | `Acme`: the account, orders, revocation |
-| `values.py` | what goes in and comes out |
-| `problem.py` | `Problem`: what went wrong, in words |
+| `order.py` | one order, from nothing to a chain |
+| `renewal.py` | when the CA would like a certificate renewed |
+| `signed.py`, `jws.py` | signed requests: nonces, and what is tried again by itself |
+| `exchange.py` | HTTP with one CA, bounded in time, size and where it goes |
+| `wire.py` | what CAs send, read at the border |
 | `chain.py` | chains, and how a certificate is named for `replaces` |
-| `jwk.py` | account keys and their thumbprints |
+| `tlsalpn.py` | the certificate that answers TLS-ALPN-01 |
+| `problem.py` | `Problem`: what went wrong, in words |
+| `values.py`, `jwk.py` | what goes in and comes out; account keys |
 """
 
 from certs.acme.chain import certificate_id
