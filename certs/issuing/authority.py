@@ -106,7 +106,9 @@ class Authority:
         before = self._cache.thumbprints()
         ours = await self._accounts.of(self.terms.directory)
         self.thumbprint = thumbprint(ours.key)
-        found = tuple(thumbprint(account.key) for account in await self._accounts.all())
+        # Ours first: an edge has one answer to a challenge, and it is for the CA that is asked now.
+        others = (thumbprint(account.key) for account in await self._accounts.all())
+        found = tuple(dict.fromkeys((self.thumbprint, *others)))
         if before and not set(before) <= set(found):
             logger.warning(
                 "account_key_new",

@@ -205,6 +205,8 @@ async def test_another_ca_replaces_certificates_with_an_account_of_its_own(
     with between(shared.ca) as other:
         async with world.desk(directory=other.directory) as desk:
             assert len(world.cache.thumbprints()) == 2
+            # An edge answers with the first: it has to be that of the CA which asks now.
+            assert world.cache.thumbprints()[0] == desk.authority.thumbprint
             served = world.cache.get(world.name)
             assert served is not None
             assert served.generation == 1
