@@ -1,6 +1,7 @@
-"""The segments of one worker: a folder that no other process ever writes to.
+"""The segments of one worker: a folder that no other process ever adds to.
 
-It is locked once, at birth, by a lock that only tells readers whether the worker still lives, so
+The back office writes zeros over what every sink has, behind the place where the worker writes.
+The folder is locked once, at birth, by a lock that only tells readers whether the worker still lives, so
 that neither side ever waits for the other.
 """
 
