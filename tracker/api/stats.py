@@ -16,9 +16,9 @@ from tracker.api.grant import Grant
 from tracker.api.operation import Operation, Parameter
 from tracker.api.period import PARAMETERS, RESOLUTION, Period, begun, requested, written
 from tracker.store.figures import PERMANENT, WHO
-from tracker.store.rollup import ALL_MAIL
 from tracker.store.row import exact
 from tracker.store.stats import Counts, Stats
+from tracker.store.tally import ALL_MAIL
 
 TEMPORARY: Final = ("espblock",)
 

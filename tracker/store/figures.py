@@ -12,11 +12,11 @@ whose delivery nobody told of.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from tracker.store.row import SECOND, Row
 
@@ -31,8 +31,7 @@ BOUNCES: Final = ("bounce", "generic", "hardfail")
 REASON = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """One message to one recipient: the hour of the first of each, in hours since 1970, 0 never.
 
     Read and clicked are by people, fetched and followed by machines and by what nobody can judge.
@@ -63,9 +62,9 @@ Slot = Literal["delivered", "read", "fetched", "clicked", "followed", "unsubscri
 SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 
-def first(*hours: int) -> int:
-    """Return the earliest of hours, of which 0 is none."""
-    return min(filter(None, hours), default=0)
+def first(one: int, other: int) -> int:
+    """Return the earlier of two hours, of which 0 is none."""
+    return min(one, other) if one and other else one or other
 
 
 def key(row: Row) -> int | None:
@@ -84,6 +83,8 @@ class Told:
 
     def __init__(self, document: bytes) -> None:
         self._document: Mapping[str, Any] = msgspec.json.decode(document)
+        self.kind = self.text("event")
+        self.who: Who = self._who() if self.kind in {"opened", "clicked"} else "unjudged"
 
     def value(self, *path: str) -> Any:
         """Return what stands at a path, None if nothing does."""
@@ -96,24 +97,6 @@ class Told:
         """Return the text at a path in small letters, "" if there is none."""
         found = self.value(*path)
         return found.strip().lower() if isinstance(found, str) else ""
-
-    @property
-    def kind(self) -> str:
-        """The event's kind."""
-        return self.text("event")
-
-    @property
-    def who(self) -> Who:
-        """Who opened or clicked: as the verdict says, else Mailgun's `bot`, else nobody can say."""
-        bot = self.text("client-info", "bot")
-        match self.text("verdict", "kind"):
-            case "proxy" if bot:
-                return "prefetch"  # fetched whether or not the mail is read, as Apple's does
-            case "person" | "proxy" | "machine" as kind:
-                return kind
-        if bot:
-            return "prefetch" if bot == "apple" else "machine"
-        return "unjudged"
 
     @property
     def reason(self) -> str:
@@ -152,11 +135,25 @@ class Told:
                 return kind
         return None
 
-    def aggregates(self, row: Row) -> Iterator[tuple[str, str]]:
-        """Yield the values that a tag's events are counted by: country, provider and device."""
-        yield "country", self.text("geolocation", "country") or "unknown"
-        yield "provider", row.recipient.rpartition("@")[2] or "unknown"
-        yield "device", self.text("client-info", "device-type") or "unknown"
+    def aggregates(self, row: Row) -> tuple[tuple[str, str], ...]:
+        """Return the values that a tag's events are counted by: country, provider and device."""
+        provider = "provider", row.recipient.rpartition("@")[2] or "unknown"
+        if self.kind in {"accepted", "delivered"}:
+            return (provider,)  # servers did that: it says nothing of where, and how, people read
+        country = "country", self.text("geolocation", "country") or "unknown"
+        return country, provider, ("device", self.text("client-info", "device-type") or "unknown")
+
+    def _who(self) -> Who:
+        """Tell who it was: as the verdict says, else Mailgun's `bot`, else nobody can say."""
+        bot = self.text("client-info", "bot")
+        match self.text("verdict", "kind"):
+            case "proxy" if bot:
+                return "prefetch"  # fetched whether or not the mail is read, as Apple's does
+            case "person" | "proxy" | "machine" as kind:
+                return kind
+        if bot:
+            return "prefetch" if bot == "apple" else "machine"
+        return "unjudged"
 
     def _failure(self) -> str:
         reason = self.text("reason")
@@ -171,13 +168,11 @@ class Told:
 
 def touched(pair: Pair, slot: Slot, at: int, tags: tuple[str, ...]) -> Pair:
     """Return the pair after an event at a time in microseconds."""
-    hour = max(1, at // HOUR)
-    known = first(getattr(pair, slot), hour)
+    known = first(getattr(pair, slot), max(1, at // HOUR))
     merged = pair.tags if set(tags) <= set(pair.tags) else tuple(sorted({*pair.tags, *tags}))
     tagged = pair.tagged_delivery or (slot == "delivered" and bool(tags))
-    if (known, merged, tagged) == (getattr(pair, slot), pair.tags, pair.tagged_delivery):
-        return pair
-    return replace(put(pair, slot, known), tags=merged, tagged_delivery=tagged)
+    values: dict[str, Any] = {slot: known, "tags": merged, "tagged_delivery": tagged}
+    return replace(pair, **values)
 
 
 def put(pair: Pair, slot: Slot, hour: int) -> Pair:
@@ -188,30 +183,29 @@ def put(pair: Pair, slot: Slot, hour: int) -> Pair:
 
 def shares(pair: Pair) -> Iterator[tuple[str, int, str]]:
     """Yield the figures that a pair is counted in: tag ("" is all mail), hour and name."""
+    unique = list(_uniques(pair))
+    everywhere = list(_cohort(pair, pair.delivered))
+    # A log of deliveries knows no tags: then a tag's readers can't be set against them.
+    tagged = everywhere if pair.tagged_delivery else list(_cohort(pair, 0))
     for tag in ("", *pair.tags):
-        for name, hour in _uniques(pair):
-            yield tag, hour, name
-        # A log of deliveries knows no tags: then a tag's readers can't be set against them.
-        delivered = pair.delivered if pair.tagged_delivery or not tag else 0
-        for name, hour in _cohort(pair, delivered):
+        for name, hour in (*unique, *(tagged if tag else everywhere)):
             yield tag, hour, name
 
 
 def _uniques(pair: Pair) -> Iterator[tuple[str, int]]:
-    hours = {
-        "opened": pair.opened,
-        "clicked": pair.visited,
-        "unsubscribed": pair.unsubscribed,
-        "complained": pair.complained,
-    }
-    for kind, hour in hours.items():
-        if hour:
-            yield f"unique.{kind}", hour
+    if pair.read or pair.fetched:
+        yield "unique.opened", pair.opened
+    if pair.clicked or pair.followed:
+        yield "unique.clicked", pair.visited
+    if pair.unsubscribed:
+        yield "unique.unsubscribed", pair.unsubscribed
+    if pair.complained:
+        yield "unique.complained", pair.complained
 
 
 def _cohort(pair: Pair, delivered: int) -> Iterator[tuple[str, int]]:
     cohort = "sent" if delivered else "stray"
-    hour = delivered or first(pair.read, pair.fetched, pair.clicked)
+    hour = delivered or first(first(pair.read, pair.fetched), pair.clicked)
     if delivered:
         yield "sent.delivered", hour
     if pair.read or pair.clicked:

@@ -6,11 +6,10 @@ revision moves it from one figure to another. Events may go, by retention or era
 stay.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, case, delete, select
 from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.dialects.sqlite import Insert
@@ -19,10 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.store import schema
 from tracker.store.change import Change, parts
 from tracker.store.document import unpacked
-from tracker.store.figures import HOUR, SLOTS, Pair, Slot, Told, key, put, shares, touched
+from tracker.store.figures import HOUR, SLOTS, Pair, Slot, Told, key, put, touched
 from tracker.store.row import Row
-
-ALL_MAIL: Final = ""  # the tag under which every event is counted, tagged or not
+from tracker.store.tally import Tally
 
 
 def _key(name: str) -> Column[str]:
@@ -79,43 +77,6 @@ known_tag = Table(
 )
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a batch adds to the tables; a count may be below zero."""
-
-    figures: Counter[tuple[str, str, int, str]] = field(default_factory=Counter)
-    aggregates: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
-    seen: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-
-    def count(self, row: Row, names: Collection[str], by: int) -> None:
-        """Count an event in its own hour, for all mail and for each of its tags."""
-        for tag in (ALL_MAIL, *row.tags):
-            for name in names:
-                self.figures[row.domain, tag, row.at // HOUR, name] += by
-
-    def aggregated(self, row: Row, told: Told, names: Collection[str]) -> None:
-        """Count an event for each of its tags by what it tells of country, provider, device."""
-        if not row.tags:
-            return
-        for dimension, value in told.aggregates(row):
-            if told.kind in {"accepted", "delivered"} and dimension != "provider":
-                continue  # servers did that: it says nothing of where, and with what, people read
-            for tag in row.tags:
-                for name in names:
-                    self.aggregates[row.domain, tag, dimension, value, name] += 1
-
-    def share(self, domain: str, pair: Pair, by: int) -> None:
-        """Count a pair in its figures, or with -1 take it out of them."""
-        for tag, hour, name in shares(pair):
-            self.figures[domain, tag, hour, name] += by
-
-    def see(self, row: Row) -> None:
-        """Note when the row's tags were used."""
-        for tag in row.tags:
-            since, until = self.seen.get((row.domain, tag), (row.at, row.at))
-            self.seen[row.domain, tag] = min(since, row.at), max(until, row.at)
-
-
 # The kinds that a tag's aggregates tell of, and what the pairs among them are called.
 COUNTED_BY: Final[Mapping[str, str | None]] = {
     "accepted": None,
@@ -141,7 +102,8 @@ async def count(connection: AsyncConnection, changes: Sequence[Change]) -> None:
         known: pair for known, pair in batch.pairs.items() if pair != before.get(known, Pair())
     }
     for known, pair in changed.items():
-        batch.tally.share(batch.domains[known], before.get(known, Pair()), -1)
+        if known in before:
+            batch.tally.share(batch.domains[known], before[known], -1)
         batch.tally.share(batch.domains[known], pair, +1)
     await _write(connection, batch.tally, changed)
 
@@ -188,8 +150,8 @@ class Batch:
         if told.kind not in COUNTED_BY:
             return
         unique = COUNTED_BY[told.kind]
-        already = {"unique_opened": "opened", "unique_clicked": "visited"}
-        fresh = unique and before is not None and not getattr(before, already[unique])
+        already = before and (before.visited if told.kind == "clicked" else before.opened)
+        fresh = unique and before is not None and not already
         self.tally.aggregated(row, told, (told.kind, unique) if unique and fresh else (told.kind,))
 
 
@@ -200,7 +162,9 @@ async def pairs_of(connection: AsyncConnection, keys: Sequence[int]) -> dict[int
         there = select(pair_table).where(pair_table.c.key.in_(part))
         for row in await connection.execute(there):
             known, *hours, tags, tagged = row
-            found[known] = Pair(*hours, tuple(tags.split("\n")) if tags else (), tagged)
+            told = tuple(tags.split("\n")) if tags else ()
+            slots = dict(zip(SLOTS, hours, strict=True))
+            found[known] = Pair(**slots, tags=told, tagged_delivery=tagged)
     return found
 
 
@@ -227,12 +191,12 @@ async def _first_hour(connection: AsyncConnection, row: Row, slot: Slot) -> int:
 async def _write(connection: AsyncConnection, tally: Tally, pairs: Mapping[int, Pair]) -> None:
     figures = [
         {"domain": domain, "tag": tag, "hour": hour, "name": name, "count": by}
-        for (domain, tag, hour, name), by in sorted(tally.figures.items())
+        for (domain, tag, hour, name), by in sorted(tally.figures().items())
         if by
     ]
     aggregates = [
         {"domain": domain, "tag": tag, "dimension": of, "value": value, "name": name, "count": by}
-        for (domain, tag, of, value, name), by in sorted(tally.aggregates.items())
+        for (domain, tag, of, value, name), by in sorted(tally.aggregates().items())
     ]
     tags = [
         {"domain": domain, "tag": tag, "description": "", "first_seen": since, "last_seen": until}
@@ -250,9 +214,7 @@ async def _write(connection: AsyncConnection, tally: Tally, pairs: Mapping[int, 
 
 
 def _values(known: int, pair: Pair) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(pair, name) for name in SLOTS}
-    tags = "\n".join(pair.tags)
-    return values | {"key": known, "tags": tags, "tagged_delivery": pair.tagged_delivery}
+    return asdict(pair) | {"key": known, "tags": "\n".join(pair.tags)}
 
 
 def _adding(table: Table) -> Insert:

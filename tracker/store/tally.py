@@ -1,0 +1,70 @@
+"""The tally: what one insertion adds to the figures, before any of it is written.
+
+In: events one by one, and pairs of message and recipient. Out: a count for each figure.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from tracker.store.figures import HOUR, Pair, Told, shares
+from tracker.store.row import Row
+
+ALL_MAIL: Final = ""  # the tag under which every event is counted, tagged or not
+
+Tags = tuple[str, ...]
+Names = tuple[str, ...]
+Values = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a batch adds to the tables; a count may be below zero.
+
+    Events of a batch are much alike: they are counted by all that they have in common, and that is
+    told apart by tag and name once, when it is written.
+    """
+
+    events: Counter[tuple[str, int, Tags, Names]] = field(default_factory=Counter)
+    by_value: Counter[tuple[str, Tags, Values, Names]] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, str, int, str]] = field(default_factory=Counter)
+    seen: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def count(self, row: Row, names: Names, by: int) -> None:
+        """Count an event in its own hour, for all mail and for each of its tags."""
+        self.events[row.domain, row.at // HOUR, row.tags, names] += by
+
+    def aggregated(self, row: Row, told: Told, names: Names) -> None:
+        """Count an event for each of its tags by what it tells of country, provider, device."""
+        if row.tags:
+            self.by_value[row.domain, row.tags, told.aggregates(row), names] += 1
+
+    def share(self, domain: str, pair: Pair, by: int) -> None:
+        """Count a pair in its figures, or with -1 take it out of them."""
+        for tag, hour, name in shares(pair):
+            self.pairs[domain, tag, hour, name] += by
+
+    def see(self, row: Row) -> None:
+        """Note when the row's tags were used."""
+        for tag in row.tags:
+            since, until = self.seen.get((row.domain, tag), (row.at, row.at))
+            self.seen[row.domain, tag] = min(since, row.at), max(until, row.at)
+
+    def figures(self) -> Counter[tuple[str, str, int, str]]:
+        """Return what is added to figures: domain, tag, hour and name."""
+        found = Counter(self.pairs)
+        for (domain, hour, tags, names), by in self.events.items():
+            for tag in (ALL_MAIL, *tags):
+                for name in names:
+                    found[domain, tag, hour, name] += by
+        return found
+
+    def aggregates(self) -> Counter[tuple[str, str, str, str, str]]:
+        """Return what is added to aggregates: domain, tag, dimension, value and name."""
+        found: Counter[tuple[str, str, str, str, str]] = Counter()
+        for (domain, tags, values, names), by in self.by_value.items():
+            for tag in tags:
+                for dimension, value in values:
+                    for name in names:
+                        found[domain, tag, dimension, value, name] += by
+        return found
