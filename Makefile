@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := rewriter tracker certs tests bench .ci
 
-.PHONY: help run test lint format corpus fuzz bench benchrewriter lock clean
+.PHONY: help run test lint format corpus servers openapi fuzz bench benchrewriter lock clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -29,6 +29,13 @@ format: $(READY) ## put the code into its one form
 
 corpus: $(READY) ## fetch the pages and messages of others that the tests try
 	$(BIN)/python -m tests.corpus.fetch
+
+servers: $(READY) ## fetch the certificate authorities and client libraries that the tests run
+	$(BIN)/python -m tests.servers.fetch
+	$(BIN)/python -m tests.sdk.fetch
+
+openapi: $(READY) ## try the API with what its description allows and forbids, for a minute
+	$(BIN)/python -m tests.openapi $(ARGS)
 
 fuzz: $(READY) ## look for inputs that break the rewriter, for a minute; ARGS= e.g. --seconds 600
 	$(BIN)/python -m tests.fuzz $(ARGS)

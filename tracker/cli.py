@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "office": "serve",
     "events": "events",
     "export": "export",
+    "suppressed": "suppressed",
     "recipients": "recipients",
     "domains": "domains",
     "certificates": "certificates",

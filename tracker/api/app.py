@@ -26,9 +26,11 @@ from tracker.api import (
     openapi,
     report,
     stats,
+    suppressed,
     tags,
     trace,
     tracking,
+    unsubscribes,
 )
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
@@ -59,6 +61,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *trace.OPERATIONS,
     *tracking.OPERATIONS,
     *domains.OPERATIONS,
+    *unsubscribes.OPERATIONS,
+    *suppressed.OPERATIONS,
 )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tracker.store import insertion, migrations, page, query, rollup, schema, sqlite
+from tracker.store import decision, insertion, migrations, page, query, rollup, schema, sqlite
 from tracker.store.change import Change, Follower
 from tracker.store.document import Damaged, unpacked
 from tracker.store.page import Found
@@ -34,7 +34,7 @@ FIRST = "0001"  # the revision of files that are older than telling it
 
 
 # What is kept in step with the events, in the transaction that stores them, in this order.
-FOLLOWERS: Final[tuple[Follower, ...]] = (rollup.count,)
+FOLLOWERS: Final[tuple[Follower, ...]] = (rollup.count, decision.follow)
 
 
 class StoreError(Exception):
@@ -57,16 +57,20 @@ class Ingested:
 class Store:
     """Events in one SQLite file. Open it with `Store.open`, end with `close`."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, within: float) -> None:
+        self._within = within
         self._writer = writer
         self._reader = reader
         self.damaged: set[tuple[str, query.Key]] = set()  # documents that were met and passed by
 
     @classmethod
-    async def open(cls, path: Path | str, *, patience: float = PATIENCE) -> Self:
+    async def open(
+        cls, path: Path | str, *, patience: float = PATIENCE, within: float = WITHIN
+    ) -> Self:
         """Open the store at a path, creating it readable by its owner alone.
 
-        `patience` is how many seconds a call waits while another process writes.
+        `patience` is how many seconds a call waits while another process writes, `within` how many
+        a page may take.
         Raises StoreError if the file can't be read or written, is no store, is newer than this
         program, or older and can't be brought up to date.
         """
@@ -75,7 +79,7 @@ class Store:
             await asyncio.to_thread(path.touch, 0o600)
         except OSError as error:
             raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
-        store = cls(*sqlite.engines(path, patience))
+        store = cls(*sqlite.engines(path, patience), within)
         try:
             async with store._writer.begin() as connection:
                 await connection.run_sync(_prepare, path)
@@ -103,13 +107,13 @@ class Store:
                 await follower(connection, changes)
         return changes
 
-    async def page(self, walk: query.Walk, within: float = WITHIN) -> list[Found]:
-        """Return the events of a walk. Raises StoreUnavailable, and Unfinished after `within` s.
+    async def page(self, walk: query.Walk, within: float | None = None) -> list[Found]:
+        """Return the events of a walk. Raises StoreUnavailable, and Unfinished if time runs out.
 
         A document that is damaged is passed by, logged and kept in `damaged`.
         """
         async with self.reading() as connection:
-            read = await page.read(connection, walk, within)
+            read = await page.read(connection, walk, self._within if within is None else within)
         self._pass_by((walk.domain, key) for key in read.damaged)
         return read.events
 

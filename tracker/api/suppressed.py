@@ -1,0 +1,107 @@
+"""Suppressed: `/v1/{domain}/suppressed`, who is not to be written to, asked before sending."""
+
+from typing import Annotated, Final
+
+import msgspec
+from starlette.requests import Request
+
+from tracker.api.answer import Answer, Refused, answered
+from tracker.api.operation import Operation, Parameter
+from tracker.store.row import exact
+from tracker.store.suppressions import Suppression, Suppressions
+
+PATH: Final = "/v1/{domain}/suppressed"
+MOST: Final = 10_000
+MOST_BYTES: Final = 4 << 20
+JSON: Final = "application/json"
+LINES: Final = "application/x-ndjson"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Addresses, and the tags and lists (`list:` and a name) of the mail that they would get."""
+
+    addresses: Annotated[list[str], msgspec.Meta(max_length=MOST)]
+    tags: list[str] = []
+
+
+class One(msgspec.Struct, frozen=True):
+    """Whether an address is not to be written to, and what it has unsubscribed from."""
+
+    address: str
+    suppressed: bool
+    tags: list[str]
+
+
+class Many(msgspec.Struct, frozen=True):
+    """Of the addresses asked about, those that are not to be written to, as they were given."""
+
+    suppressed: list[str]
+
+
+async def one(request: Request) -> Answer:
+    """Answer about one address; a 503 says that it can't be told: nobody should send blindly."""
+    address = request.query_params.get("address", "")
+    if not exact(address):
+        raise Refused("`address` is the one that is to be written to")
+    found = await _of(request, [address])
+    known = found.get(exact(address))
+    covered = known is not None and known.covers(_tags(request.query_params.getlist("tag")))
+    return answered(One(exact(address), covered, list(known.tags) if known else []))
+
+
+async def many(request: Request) -> Answer:
+    """Answer about up to 10,000 addresses at once; of JSON lines, each is one."""
+    asked = _asked(request.headers.get("content-type", ""), await request.body())
+    tags = _tags([*asked.tags, *request.query_params.getlist("tag")])
+    found = await _of(request, asked.addresses)
+    covered = {known.address for known in found.values() if known.covers(tags)}
+    return answered(Many([given for given in asked.addresses if exact(given) in covered]))
+
+
+def _asked(declared: str, body: bytes) -> Asked:
+    media = declared.partition(";")[0].strip().lower()
+    try:
+        if media == LINES:
+            lines = [line for line in body.splitlines() if line.strip()]
+            return msgspec.convert(
+                {"addresses": [msgspec.json.decode(line, type=str) for line in lines]}, Asked
+            )
+        if media == JSON:
+            return msgspec.json.decode(body, type=Asked)
+    except msgspec.MsgspecError as error:
+        raise Refused(f"the addresses can't be read: {error}") from error
+    raise Refused(f"the body should be {JSON} or {LINES}", 415)
+
+
+async def _of(request: Request, addresses: list[str]) -> dict[str, Suppression]:
+    domain = exact(request.path_params["domain"])
+    return await Suppressions(request.app.state.store).of(domain, addresses)
+
+
+def _tags(given: list[str]) -> list[str]:
+    return [exact(tag) for tag in given]
+
+
+_TAG: Final = Parameter("tag", "a tag of the mail, or `list:` and a list's name", repeated=True)
+OPERATIONS: Final = (
+    Operation(
+        "GET",
+        PATH,
+        one,
+        "ask",
+        "Ask whether an address is not to be written to",
+        parameters=(Parameter("address", "the address", required=True), _TAG),
+        answers={200: One},
+    ),
+    Operation(
+        "POST",
+        PATH,
+        many,
+        "ask",
+        "Ask which addresses are not to be written to",
+        parameters=(_TAG,),
+        body={JSON: Asked, LINES: str},
+        answers={200: Many},
+        most=MOST_BYTES,
+    ),
+)

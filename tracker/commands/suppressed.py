@@ -1,0 +1,73 @@
+"""`tracker suppressed`: whether somebody is not to be written to, asked before sending."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+
+from tracker.commands.options import Config, configured
+from tracker.commands.stored import stored
+from tracker.mistake import Exit, Mistake
+from tracker.settings import Settings
+from tracker.store.row import exact
+from tracker.store.suppressions import Suppression, Suppressions
+
+AT_ONCE: Final = 5_000  # addresses
+SUPPRESSED: Final = 1  # the exit status that a script asks for
+
+
+def suppressed(
+    address: Annotated[str | None, typer.Argument(show_default=False)] = None,
+    *,
+    domain: Annotated[str, typer.Option(help="The sending domain.", show_default=False)],
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="A tag of the mail, or list: and a list's name; repeat for more."),
+    ] = None,
+    filtered: Annotated[
+        bool,
+        typer.Option(
+            "--filter", help="Read addresses, one a line, and print those that may be written to."
+        ),
+    ] = False,
+    config: Config = None,
+) -> int:
+    """Tell whether mail may be sent to an address: exit status 0 if it may, 1 if it may not."""
+    settings, tags = configured(config), [exact(one) for one in tag or ()]
+    if filtered and address is None:
+        asyncio.run(_filter(settings, exact(domain), tags))
+        return Exit.OK
+    if address is None or filtered or "@" not in address:
+        raise Mistake("name one address, or none and --filter", Exit.USAGE)
+    found = asyncio.run(_of(settings, exact(domain), address))
+    if found is None or not found.covers(tags):
+        typer.echo(f"{exact(address)} may be written to")
+        return Exit.OK
+    typer.echo(f"{found.address} has unsubscribed: {', '.join(found.tags)}")
+    return SUPPRESSED
+
+
+async def _of(settings: Settings, domain: str, address: str) -> Suppression | None:
+    async with stored(settings) as store:
+        return (await Suppressions(store).of(domain, [address])).get(exact(address))
+
+
+async def _filter(settings: Settings, domain: str, tags: Sequence[str]) -> None:
+    async with stored(settings) as store:
+        suppressions = Suppressions(store)
+        lines = _lines()
+        while some := list(islice(lines, AT_ONCE)):
+            found = await suppressions.of(domain, some)
+            for line in some:
+                known = found.get(exact(line))
+                if known is None or not known.covers(tags):
+                    sys.stdout.write(f"{line}\n")
+
+
+def _lines() -> Iterator[str]:
+    for line in sys.stdin:
+        if stripped := line.strip():
+            yield stripped
