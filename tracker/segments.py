@@ -1,8 +1,8 @@
 """The segments of one worker: a folder that no other process ever adds to.
 
 The back office writes zeros over what every sink has, behind the place where the worker writes.
-The folder is locked once, at birth, by a lock that only tells readers whether the worker still lives, so
-that neither side ever waits for the other.
+The folder is locked once, at birth, by a lock that only tells readers whether the worker still
+lives, so that neither side ever waits for the other.
 """
 
 import contextlib
