@@ -1,8 +1,8 @@
 """The servers as pytest fixtures. A conftest says `from tests.servers.fixtures import *`.
 
 `zone` answers for nothing until the test adds to it; `resolver` serves it, `answers` stands at the
-names' ports, `pebbles` starts CAs that use both, with the modes that it is given, and `faulty`
-stands before one. A test skips, and says how to bring Pebble, where that is missing.
+names' ports, and `pebbles` starts CAs that use both, with the modes that it is given. A test skips,
+and says how to bring Pebble, where that is missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,10 +16,9 @@ import pytest
 from tests.servers import dns, pebble
 from tests.servers.answers import Answers, answering
 from tests.servers.dns import Resolver, Zone
-from tests.servers.faulty import Faulty, between
 from tests.servers.pebble import Missing, Pebble
 
-__all__ = ["Pebbles", "answers", "faulty", "pebbles", "resolver", "zone"]
+__all__ = ["Pebbles", "answers", "pebbles", "resolver", "zone"]
 
 Pebbles = Callable[..., Pebble]
 
@@ -45,12 +44,6 @@ def answers() -> Iterator[Answers]:
 def pebbles(tmp_path: Path, resolver: Resolver, answers: Answers) -> Iterator[Pebbles]:
     with starting(tmp_path, resolver, answers) as start:
         yield start
-
-
-@pytest.fixture
-def faulty(pebbles: Pebbles) -> Iterator[Faulty]:
-    with between(pebbles()) as faulty:
-        yield faulty
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,26 +50,20 @@ class Pebble:
     http_port: int
     tls_port: int
     log: Path
-    process: "subprocess.Popen[bytes]" = field(repr=False)
 
     def root_pem(self, number: int = 0) -> bytes:
         """Return the root that certificates lead to, or an alternate one."""
-        return self._management("GET", f"roots/{number}").content
+        return self._management(f"roots/{number}").content
 
     def status(self, serial_number: int) -> str:
         """Say of an issued certificate what the CA thinks of it: Valid or Revoked."""
-        answer = self._management("GET", f"cert-status-by-serial/{serial_number:x}")
+        answer = self._management(f"cert-status-by-serial/{serial_number:x}")
         return str(answer.json()["Status"])
 
-    def suggest(self, chain_pem: bytes, renewal_info: str) -> None:
-        """Answer for a certificate with these very words when asked when to renew (RFC 9773)."""
-        wanted = {"Certificate": chain_pem.decode(), "ARIResponse": renewal_info}
-        self._management("POST", "set-renewal-info/", wanted)
-
-    def _management(self, method: str, path: str, body: object = None) -> httpx.Response:
+    def _management(self, path: str) -> httpx.Response:
         context = ssl.create_default_context(cafile=self.ca_file)
         with httpx.Client(verify=context) as http:
-            return http.request(method, f"{self.management}/{path}", json=body).raise_for_status()
+            return http.get(f"{self.management}/{path}").raise_for_status()
 
 
 @contextmanager
@@ -128,7 +122,6 @@ def running(
             http_port=config["httpPort"],
             tls_port=config["tlsPort"],
             log=log,
-            process=process,
         )
     finally:
         process.kill()

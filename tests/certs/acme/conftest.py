@@ -1,7 +1,6 @@
 """CAs that serve a whole run of tests; every name under example.test leads to the answers."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,10 @@ from tests.servers.answers import Answers, answering
 from tests.servers.dns import Resolver, Zone
 from tests.servers.faulty import Faulty, between
 from tests.servers.fetch import PEBBLE, PEBBLE_UNSTABLE, Server
-from tests.servers.fixtures import Pebbles, starting
+from tests.servers.fixtures import Pebbles, pebbles, starting
 from tests.servers.pebble import Pebble
+
+__all__ = ["pebbles"]
 
 DAY = 86400
 
@@ -43,13 +44,6 @@ def lasting(
 ) -> Iterator[Pebbles]:
     """Start CAs that live as long as the tests do."""
     with starting(tmp_path_factory.mktemp("pebbles"), resolver, answers) as start:
-        yield start
-
-
-@pytest.fixture
-def pebbles(tmp_path: Path, resolver: Resolver, answers: Answers) -> Iterator[Pebbles]:
-    """Start CAs for one test, in modes of its own."""
-    with starting(tmp_path, resolver, answers) as start:
         yield start
 
 

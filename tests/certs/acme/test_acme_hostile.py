@@ -11,12 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from certs.acme import Acme, Issued, Problem, new_key
+from certs.acme.chain import leaf
 from certs.acme.exchange import MAX_BYTES
 from tests.certs.acme.lies import FIELDS, documents, values
-from tests.certs.acme.parts import Pauses, new_name, opened, refused, registered, request
+from tests.certs.acme.parts import Pauses, names, new_name, opened, refused, registered, request
 from tests.servers.answers import Answers
 from tests.servers.authority import Authority
-from tests.servers.faulty import ALWAYS, Fault, Faulty, Step, as_it_comes, edited, reply
+from tests.servers.faulty import (
+    ALWAYS,
+    Fault,
+    Faulty,
+    Step,
+    as_it_comes,
+    edited,
+    reply,
+    wrong_key,
+    wrong_name,
+)
 from tests.servers.pebble import Pebble
 
 
@@ -219,6 +230,25 @@ def test_what_is_no_chain_is_told(faulty: Faulty, answers: Answers, body: bytes)
     problem = refused(faulty, answers)
     assert problem.type == "badAnswer"
     assert "it sends no chain of certificates" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named", "ours"), [(wrong_key, True, False), (wrong_name, False, True)]
+)
+def test_a_chain_that_doesn_t_fit_is_for_the_receiver_to_refuse(
+    faulty: Faulty, answers: Answers, wrong: Fault, named: bool, ours: bool
+) -> None:
+    name = new_name()
+    wanted = request(name)
+    faulty.on("certificate", wrong)
+
+    async def run() -> Issued:
+        async with registered(faulty) as acme:
+            return await acme.issue(name, wanted.csr_der, answers.respond)
+
+    issued = asyncio.run(run())
+    assert (names(issued) == [name]) is named
+    assert (leaf(issued.chain_pem).public_key() == wanted.key.public_key()) is ours
 
 
 def test_what_stands_around_the_certificates_is_left_out(faulty: Faulty, answers: Answers) -> None:
