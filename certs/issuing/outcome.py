@@ -29,11 +29,11 @@ LASTING: Final = {
 }
 # What keeps every name waiting until a person settles it.
 UNSETTLED: Final = {
-    "userActionRequired": "Read the CA's terms and set 'acme.terms_agreed = true'.",
+    "userActionRequired": "Read the CA's terms, set 'acme.terms_agreed = true'",
     "externalAccountRequired": "Set 'acme.eab_key_id' and 'acme.eab_hmac_key_file' to what the CA"
-    " gave you.",
-    "invalidContact": "Set 'acme.contact' to a mail address that the CA takes.",
-    "unsupportedContact": "Set 'acme.contact' to a mail address.",
+    " gave you",
+    "invalidContact": "Set 'acme.contact' to a mail address that the CA takes",
+    "unsupportedContact": "Set 'acme.contact' to a mail address",
 }
 # The CA looked at the name and didn't see our answer: these count as failed validations.
 UNPROVEN: Final = frozenset(
@@ -159,11 +159,12 @@ def limited(state: State, until: float, says: str, now: float) -> State:
 
 def refused(state: State, problem: Problem, now: float) -> State:
     """Decide what to do after the CA refused or couldn't be heard."""
-    says = problem.sentence
+    says = problem.sentence[:1].upper() + problem.sentence[1:]
     if fix := LASTING.get(problem.type):
         fix += f" Then run 'tracker certificates renew {state.name}'."
         return _moved(state, "rejected", now, (says, fix, problem.type), NEVER)
     if fix := UNSETTLED.get(problem.type):
+        fix += ", and restart the tracker."
         return _moved(state, "paused", now, (says, fix, problem.type), now + renewal.PAUSED)
     if problem.type == "rateLimited":
         asked = renewal.RATE_LIMITED if problem.retry_after is None else problem.retry_after
