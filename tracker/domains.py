@@ -65,7 +65,8 @@ class TrackingDomain(msgspec.Struct, frozen=True, omit_defaults=True):
     `tls` says whose certificate it has: one that we order, or that of an external proxy in front.
     `https_proven_at` is when HTTPS was seen to work from outside, in Unix seconds; 0 is never.
     `app_site_association` and `asset_links` are JSON for Apple's and Android's systems.
-    A `suspended` domain is served, but no certificate is ordered for it any more.
+    A `suspended` domain is served, but no certificate is ordered for it any more. One that was
+    `removed` is nobody's, and yet its links lead on.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TrackingDomain(msgspec.Struct, frozen=True, omit_defaults=True):
     asset_links: str = ""
     theme: Theme = Theme()
     suspended: bool = False
+    removed: bool = False
 
     def __post_init__(self) -> None:
         _check_app_links("app_site_association", self.app_site_association, dict)
@@ -131,11 +133,19 @@ class SendingDomain(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything that is registered, by name, as it is published to edge workers and rewriters."""
+    """Everything that is registered, by name, as it is published to edge workers and rewriters.
+
+    `removed` names tracking domains that were registered once: mail with their links is still read.
+    """
 
     version: Literal[1] = 1
     tracking: dict[str, TrackingDomain] = {}
     sending: dict[str, SendingDomain] = {}
+    removed: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether links of a tracking domain are answered."""
+        return name in self.tracking or name in self.removed
 
     def records(self, sending_domain: str, kind: str) -> bool:
         """Tell whether a hit of a kind (`o`, `c`, `u`) may become an event.

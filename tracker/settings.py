@@ -123,8 +123,8 @@ class Edge(Section):
     )
     tracking_domains: Annotated[tuple[Domain, ...], BeforeValidator(_listed)] = Field(
         default=(),
-        description="The only host names that are answered. Empty: every name, since a token"
-        " proves by itself which one it was made for.",
+        description="The only host names that are answered, beside registered ones. Empty: every"
+        " name, since a token proves by itself which one it was made for.",
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",

@@ -207,7 +207,7 @@ def _read(body: bytes, kind: Any) -> Any:
 def _shown(domain: TrackingDomain) -> Registered:
     fields = msgspec.structs.asdict(domain)
     fields |= {"theme": msgspec.structs.asdict(domain.theme), "scheme": domain.scheme}
-    return Registered(**fields)
+    return Registered(**{name: fields[name] for name in Registered.__struct_fields__})
 
 
 ONE: Final = "/v1/tracking-domains/{name}"

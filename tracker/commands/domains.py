@@ -171,7 +171,8 @@ def snapshot(config: Config = None) -> None:
 def shown(domain: TrackingDomain) -> dict[str, Any]:
     """Give a domain as `--json` and the API show it, with the scheme of new links."""
     fields = msgspec.structs.asdict(domain)
-    return {**fields, "theme": msgspec.structs.asdict(domain.theme), "scheme": domain.scheme}
+    fields |= {"theme": msgspec.structs.asdict(domain.theme), "scheme": domain.scheme}
+    return {name: value for name, value in fields.items() if name != "removed"}
 
 
 def _row(domain: TrackingDomain) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Tracking domains: from a request's Host header to the keys that signed its tokens."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from functools import lru_cache
 from typing import Final
 
@@ -18,7 +18,7 @@ class Domains:
         self,
         keyring: Keyring,
         served: Collection[str] = (),
-        registered: Callable[[], Collection[str]] = tuple,
+        registered: Callable[[], Container[str]] = tuple,
     ) -> None:
         """Serve the given tracking domains and the registered ones; any, where none are given.
 

@@ -127,7 +127,7 @@ async def serve(
     def registered() -> Mapping[str, TrackingDomain]:
         return published.current().tracking
 
-    domains = Domains(keyring, settings.tracking_domains, registered)
+    domains = Domains(keyring, settings.tracking_domains, published.current)
     state: dict[str, Any] = {
         "edge": Edge(domains, spool, counters),
         "trusted": TrustedProxies(settings.trusted_proxies),

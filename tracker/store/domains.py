@@ -96,20 +96,22 @@ class Domains:
     async def snapshot(self) -> Snapshot:
         """Return all that is registered."""
         async with self._store.reading() as connection:
+            tracking = await _all(connection, TrackingDomain)
             return Snapshot(
-                tracking={one.name: one for one in await _all(connection, TrackingDomain)},
+                tracking={one.name: one for one in tracking if not one.removed},
                 sending={one.name: one for one in await _all(connection, SendingDomain)},
+                removed=frozenset(one.name for one in tracking if one.removed),
             )
 
     async def tracking(self) -> list[TrackingDomain]:
         """Return every tracking domain, by name."""
         async with self._store.reading() as connection:
-            return await _all(connection, TrackingDomain)
+            return [one for one in await _all(connection, TrackingDomain) if not one.removed]
 
     async def get(self, name: str) -> TrackingDomain | None:
         """Return a tracking domain, None if there is none of this name."""
         async with self._store.reading() as connection:
-            return await _get(connection, TrackingDomain, name)
+            return await _tracking(connection, name)
 
     async def sending(self, name: str) -> SendingDomain:
         """Return a sending domain, as it comes where nothing was set for it."""
@@ -123,7 +125,7 @@ class Domains:
         to: what works isn't given up for what was never tried. Raises AlreadyRegistered.
         """
         async with self._store.writing() as connection:
-            if await _get(connection, TrackingDomain, domain.name):
+            if await _tracking(connection, domain.name):
                 raise AlreadyRegistered(domain.name)
             await _keep(connection, None, domain, who)
             if domain.sending_domain:
@@ -136,7 +138,7 @@ class Domains:
     async def change(self, name: str, *, who: str, **fields: Any) -> TrackingDomain:
         """Set fields of a tracking domain. Raises NotRegistered, BadSetting."""
         async with self._store.writing() as connection:
-            if (before := await _get(connection, TrackingDomain, name)) is None:
+            if (before := await _tracking(connection, name)) is None:
                 raise NotRegistered(name)
             after = msgspec.structs.replace(before, **fields)
             await _keep(connection, before, after, who)
@@ -148,7 +150,7 @@ class Domains:
             before = await _get(connection, SendingDomain, name)
             after = msgspec.structs.replace(before or SendingDomain(name), **fields)
             leads_to = after.tracking_domain
-            if leads_to and not await _get(connection, TrackingDomain, leads_to):
+            if leads_to and not await _tracking(connection, leads_to):
                 raise BadSetting(f"{leads_to} isn't registered as a tracking domain; add it first")
             await _keep(connection, before, after, who)
         return after
@@ -157,15 +159,15 @@ class Domains:
         """Take a tracking domain out of the register. Raises NotRegistered, InUse.
 
         Its links go on leading where they lead as long as its DNS brings them here and the keyring
-        signs for it; only its certificate isn't renewed any more.
+        signs for it: of what was set, its name is kept. Its certificate isn't renewed any more.
         """
         async with self._store.writing() as connection:
-            if (before := await _get(connection, TrackingDomain, name)) is None:
+            if (before := await _tracking(connection, name)) is None:
                 raise NotRegistered(name)
             sending = await _all(connection, SendingDomain)
             if by := tuple(one.name for one in sending if one.tracking_domain == name):
                 raise InUse(name, by)
-            await connection.execute(delete(tracking_table).where(tracking_table.c.name == name))
+            await _put(connection, TrackingDomain(name, removed=True))
             await _note(connection, entry(who, "domain.remove", name, before=before))
 
 
@@ -182,6 +184,11 @@ async def _get(connection: AsyncConnection, kind: type[Domain], name: str) -> Do
     return None if document is None else _read(document, kind)
 
 
+async def _tracking(connection: AsyncConnection, name: str) -> TrackingDomain | None:
+    found = await _get(connection, TrackingDomain, name)
+    return found if found and not found.removed else None
+
+
 def _read(document: bytes, kind: type[Domain]) -> Domain:
     try:
         return msgspec.json.decode(document, type=kind)
@@ -195,17 +202,17 @@ async def _keep(
     """Keep a domain as it is now, in the place of what it was before."""
     if before == after:
         return
-    table = TABLES[type(after)]
-    document = msgspec.json.encode(after)
-    if before is None:
-        await connection.execute(insert(table).values(name=after.name, document=document))
-    else:
-        await connection.execute(
-            update(table).where(table.c.name == after.name).values(document=document)
-        )
+    await _put(connection, after)
     tracking = isinstance(after, TrackingDomain)
     action = "tracking.set" if not tracking else "domain.set" if before else "domain.add"
     await _note(connection, entry(who, action, after.name, before=before, after=after))
+
+
+async def _put(connection: AsyncConnection, domain: TrackingDomain | SendingDomain) -> None:
+    table = TABLES[type(domain)]
+    await connection.execute(delete(table).where(table.c.name == domain.name))
+    document = msgspec.json.encode(domain)
+    await connection.execute(insert(table).values(name=domain.name, document=document))
 
 
 async def _note(connection: AsyncConnection, change: Entry) -> None:

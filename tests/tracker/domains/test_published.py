@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rewriter.keyring import Keyring
 from tracker.domains import SendingDomain, Snapshot, TrackingDomain
+from tracker.edge.domains import Domains
 from tracker.published import EVERY, Published, encode, publish
 
 FIRST = Snapshot(tracking={"a.example": TrackingDomain("a.example")})
@@ -63,6 +65,13 @@ def test_a_file_that_is_gone_leaves_what_was_read_before(path: Path) -> None:
     assert published.current() == FIRST
     path.unlink()
     assert published.current() == FIRST
+
+
+def test_links_of_a_removed_domain_are_answered_whatever_the_settings_name() -> None:
+    snapshot = Snapshot(tracking=FIRST.tracking, removed=frozenset({"old.example"}))
+    domains = Domains(Keyring.new(), ["set.example"], lambda: snapshot)
+    hosts = (b"set.example", b"a.example", b"old.example", b"other.example")
+    assert [domains.tokens(host) is not None for host in hosts] == [True, True, True, False]
 
 
 def test_only_the_account_that_publishes_reads_it(path: Path) -> None:

@@ -71,8 +71,24 @@ async def test_a_domain_that_links_of_new_mail_lead_to_is_not_removed(domains: D
     await domains.change_sending("example.com", who="ann", tracking_domain="")
     await domains.remove(CLICK.name, who="ann")
     assert await domains.tracking() == []
+    assert (await domains.snapshot()).tracking == {}
     with pytest.raises(NotRegistered):
         await domains.remove(CLICK.name, who="ann")
+
+
+async def test_a_removed_domain_is_remembered_by_name_until_it_is_registered_again(
+    domains: Domains,
+) -> None:
+    themed = msgspec.structs.replace(CLICK, sending_domain="", theme=Theme(accent="#000000"))
+    await domains.add(themed, who="ann")
+    await domains.remove(CLICK.name, who="ann")
+    assert await domains.get(CLICK.name) is None
+    assert (await domains.snapshot()).removed == {CLICK.name}
+    with pytest.raises(BadSetting, match="isn't registered"):
+        await domains.change_sending("example.com", who="ann", tracking_domain=CLICK.name)
+    await domains.add(CLICK, who="ann")
+    assert await domains.get(CLICK.name) == CLICK
+    assert (await domains.snapshot()).removed == frozenset()
 
 
 async def test_each_change_is_in_the_audit_log_and_what_changes_nothing_is_not(
