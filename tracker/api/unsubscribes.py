@@ -118,9 +118,10 @@ async def added(request: Request) -> Answer:
 
 async def imported(request: Request) -> Answer:
     """Add the addresses of a CSV file; 400 names the lines that are wrong, and none is added."""
-    files = [value for name, value in await fields(request) if name == "file"]
+    # Mailgun's documents call the field `file`, and the examples of its clients otherwise.
+    files = [value for _, value in await fields(request)]
     if len(files) != 1:
-        raise Refused("the form should hold one `file`, of CSV: address, tags, created_at")
+        raise Refused("the form should hold one file, of CSV: address, tags, created_at")
     await _suppressions(request).add(_domain(request), from_csv(files[0]), _who(request))
     return answered(Told("file uploaded successfully for processing. standby"), 202)
 
