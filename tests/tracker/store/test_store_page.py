@@ -58,10 +58,10 @@ async def test_a_page_is_the_same_in_however_many_stretches_it_is_read(
     full: Store, tree: Tree
 ) -> None:
     async with full.reading() as connection:
-        for limit, ascending in itertools.product((1, 7, 300), (True, False)):
+        for limit, ascending in itertools.product((7, 300), (True, False)):
             asked = walk(tree, ascending=ascending, limit=limit)
             whole = await page.read(connection, asked, math.inf)
-            for stretches in ((1,), (2, 5), (100,), (101,)):
+            for stretches in ((9,), (100,), (5, 50)):
                 parted = await page.read(connection, asked, math.inf, stretches=stretches)
                 assert parted.events == whole.events
 
