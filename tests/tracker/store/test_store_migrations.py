@@ -86,9 +86,9 @@ def test_the_steps_are_one_row_in_the_order_of_their_names() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations.VERSIONS.parent))
     steps = list(ScriptDirectory.from_config(config).walk_revisions())
-    assert tuple(step.revision for step in reversed(steps)) == migrations.known()
-    for step in steps:
-        assert step.down_revision == migrations.before(step.revision)
+    newest_first = [step.revision for step in steps]
+    assert newest_first == sorted(migrations.known(), reverse=True)
+    assert [step.down_revision for step in steps] == [*newest_first[1:], None]
 
 
 @pytest.mark.parametrize(

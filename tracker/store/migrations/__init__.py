@@ -22,11 +22,6 @@ def known(versions: Path = VERSIONS) -> tuple[str, ...]:
     return tuple(sorted(file.name[1:5] for file in versions.glob("r[0-9][0-9][0-9][0-9]_*.py")))
 
 
-def before(revision: str, versions: Path = VERSIONS) -> str | None:
-    """Return the revision that comes before another, None for the first."""
-    return max((earlier for earlier in known(versions) if earlier < revision), default=None)
-
-
 def reached(connection: Connection) -> str | None:
     """Return the revision that a database has come to, None if it was never brought to one."""
     if not inspect(connection).has_table(_version.name):

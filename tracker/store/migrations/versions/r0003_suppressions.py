@@ -3,10 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from tracker.store.migrations import before
-
 revision = "0003"
-down_revision = before(revision)
+down_revision = "0002"
 
 
 def upgrade() -> None:
