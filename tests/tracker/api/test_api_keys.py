@@ -135,7 +135,7 @@ async def test_the_api_holds_a_request_to_its_key(records: KeyRecords, store: St
     async with _client(_app(store, records), reader) as client:
         theirs = await client.get("/v3/news.example/events")
         others = await client.get("/v3/shop.example/events")
-        everything = await client.get("/v1/events/feed")
+        everything = await client.get("/v1/audit")
     assert [answer.status_code for answer in (theirs, others, everything)] == [200, 403, 403]
     assert others.json() == {
         "message": "this key is for news.example, and the request is about shop.example"
