@@ -30,9 +30,9 @@ from tracker.store.change import Change, Follower
 from tracker.store.database import Store
 from tracker.store.page import Unfinished
 from tracker.store.query import EVERYTHING, AllOf, AnyOf, Key, Match, Not, Tree, Walk
-from tracker.store.rollup import ALL_MAIL
 from tracker.store.row import row
 from tracker.store.stats import Stats
+from tracker.store.tally import ALL_MAIL
 
 DOMAINS: Final = tuple(f"news{number}.example" for number in range(40))
 SHARES: Final = (60.0, *(40 / 3.28 / number for number in range(1, 40)))  # Zipf's behind the first
