@@ -51,7 +51,7 @@ def jsonl(
         told = asyncio.run(_take_in(settings, lines, domain or ""))
     _tell(told)
     if told["refused"]:
-        raise Mistake(f"{told['refused']} of the lines are no events", Exit.DATA)
+        raise Mistake(f"not every line is an event: {told['refused']} refused", Exit.DATA)
 
 
 @app.command()

@@ -28,6 +28,12 @@ WHO: Final[tuple[Who, ...]] = get_args(Who)
 SUPPRESSED: Final = ("suppress-bounce", "suppress-unsubscribe", "suppress-complaint")
 PERMANENT: Final = (*SUPPRESSED, "bounce", "delayed-bounce", "webhook", "optimized")
 BOUNCES: Final = ("bounce", "generic", "hardfail")
+PLAIN: Final = (
+    "unsubscribed",
+    "complained",
+    "stored",
+)  # no other kind may pass for a figure's name
+MOST_CHARACTERS: Final = 255  # of what a tag's events are counted by, RFC 1035's longest name
 REASON = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -122,7 +128,7 @@ class Told:
             case "failed":
                 return (self._failure(),)
             case kind:
-                return (kind,)
+                return (kind if kind in PLAIN else f"other.{kind}",)
 
     def slot(self) -> Slot | None:
         """Return what of its pair the event tells of; None if nothing."""
@@ -137,11 +143,11 @@ class Told:
 
     def aggregates(self, row: Row) -> tuple[tuple[str, str], ...]:
         """Return the values that a tag's events are counted by: country, provider and device."""
-        provider = "provider", row.recipient.rpartition("@")[2] or "unknown"
+        provider = "provider", _valued(row.recipient.rpartition("@")[2])
         if self.kind in {"accepted", "delivered"}:
             return (provider,)  # servers did that: it says nothing of where, and how, people read
-        country = "country", self.text("geolocation", "country") or "unknown"
-        return country, provider, ("device", self.text("client-info", "device-type") or "unknown")
+        country = "country", _valued(self.text("geolocation", "country"))
+        return country, provider, ("device", _valued(self.text("client-info", "device-type")))
 
     def _who(self) -> Who:
         """Tell who it was: as the verdict says, else Mailgun's `bot`, else nobody can say."""
@@ -164,6 +170,10 @@ class Told:
         elif reason in BOUNCES:
             reason = "bounce"
         return f"failed.permanent.{reason if reason in PERMANENT else 'other'}"
+
+
+def _valued(text: str) -> str:
+    return text if 0 < len(text) <= MOST_CHARACTERS else "unknown"
 
 
 def touched(pair: Pair, slot: Slot, at: int, tags: tuple[str, ...]) -> Pair:

@@ -87,7 +87,7 @@ def test_lines_that_are_no_events_are_told_and_the_others_taken_in(home: Home) -
     assert done.stderr.splitlines() == [
         "line 1: not an event: its sending domain is missing",
         "line 2: not an event: JSON is malformed: invalid character (byte 4)",
-        "tracker: 2 of the lines are no events",
+        "tracker: not every line is an event: 2 refused",
     ]
 
 

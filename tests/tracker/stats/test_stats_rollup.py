@@ -175,6 +175,17 @@ def test_a_reason_that_is_no_name_is_counted_as_other() -> None:
     assert Told(odd.document).names() == ("clicked.machine", "reason.clicked.other")
 
 
+@pytest.mark.parametrize("kind", ["sent.readers", "opened.person", "unique.opened", "rejected"])
+def test_a_kind_of_elsewhere_passes_for_no_figure(kind: str) -> None:
+    assert Told(happened(kind).document).names() == (f"other.{kind}",)
+
+
+async def test_a_value_without_an_end_is_counted_as_unknown(store: Store) -> None:
+    place = {"geolocation": {"country": "x" * 1000}}
+    await store.insert([happened("opened", tags=("sale",), more=place)])
+    assert list(await Stats(store).aggregates(DOMAIN, "sale", "country")) == ["unknown"]
+
+
 EVENTS = st.builds(
     happened,
     st.sampled_from(["opened", "clicked", "delivered"]),
