@@ -116,12 +116,7 @@ class Arrival(asyncio.Protocol):
         if self._over:
             return
         try:
-            if self._session is not None:
-                self._incoming.write(data)
-            else:
-                self._session = self._begun(data)
-            if self._session is not None:
-                self._shake(self._session)
+            session = self._advanced(data)
         except NotTls as error:
             self._refuse(Outcome.NOT_TLS, _SPEAK_HTTPS if error.received[:1].isupper() else b"")
         except BadHello as error:
@@ -131,9 +126,12 @@ class Arrival(asyncio.Protocol):
         except Unusable:
             self._refuse(Outcome.UNUSABLE, Alert.INTERNAL_ERROR.record)
         except ssl.SSLError as error:
-            self._refuse(outcome_of(error), self._outgoing.read())  # OpenSSL's own alert
+            self._refuse(outcome_of(error))  # OpenSSL has said why
         except OSError:  # no memory, or no file for a certificate
             self._refuse(Outcome.FAILED, Alert.INTERNAL_ERROR.record)
+        else:
+            if session is not None:
+                self._enter(session)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget who left."""
@@ -148,7 +146,7 @@ class Arrival(asyncio.Protocol):
     def drop(self) -> None:
         """Close the connection of a client that takes too long."""
         if not self._over:
-            self._refuse(Outcome.SLOW, b"")
+            self._refuse(Outcome.SLOW)
 
     def shutdown(self) -> None:
         """Let a handshake that has begun come to its end, and its request be answered."""
@@ -156,6 +154,22 @@ class Arrival(asyncio.Protocol):
         asyncio.get_running_loop().call_later(GRACE, self.drop)
 
     # One handshake.
+
+    def _advanced(self, data: bytes) -> ssl.SSLObject | None:
+        """Go on with the handshake; return the session once it is done."""
+        if self._session is not None:
+            self._incoming.write(data)
+        else:
+            self._session = self._begun(data)
+        if self._session is None:
+            return None
+        try:
+            self._session.do_handshake()
+        except ssl.SSLWantReadError:
+            return None
+        finally:
+            self._below.write(self._outgoing.read())  # with an error, OpenSSL's alert
+        return self._session
 
     def _begun(self, data: bytes) -> ssl.SSLObject | None:
         """Return a session that waits for its first step, None until the hello is whole."""
@@ -172,13 +186,8 @@ class Arrival(asyncio.Protocol):
         del self._hello
         return session
 
-    def _shake(self, session: ssl.SSLObject) -> None:
-        try:
-            session.do_handshake()
-        except ssl.SSLWantReadError:
-            self._below.write(self._outgoing.read())
-            return
-        self._below.write(self._outgoing.read())
+    def _enter(self, session: ssl.SSLObject) -> None:
+        """Let the protocol inside go on."""
         self._end(Outcome.RESUMED if session.session_reused else Outcome.FULL)
         if session.selected_alpn_protocol() == CHALLENGE:
             self._below.close()  # RFC 8737 §3: nothing is said over such a connection
@@ -188,7 +197,7 @@ class Arrival(asyncio.Protocol):
         if self._closing:
             cast("Draining", inside).shutdown()
 
-    def _refuse(self, outcome: Outcome, last_words: bytes) -> None:
+    def _refuse(self, outcome: Outcome, last_words: bytes = b"") -> None:
         self._end(outcome)
         if last_words:
             self._below.write(last_words)
