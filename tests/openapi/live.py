@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from certs.vault.database import Vault
+from certs.vault.master import MasterKey
 from rewriter.keyring import Keyring
 from tests.tracker.store.documents import document
 from tracker.api.app import api
@@ -63,13 +65,14 @@ async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
     await store.insert([row(document(number)) for number in range(events)])
     ledger = Ledger.open(folder / "forward.db")
     recipients = Recipients.open(store, ledger, keyring)
+    vault = await Vault.open(folder / "certs.db", MasterKey.make(folder / "master.key"))
     key = secrets.token_urlsafe(8)
 
     async def well() -> Health:
         return Health("ok", {})
 
     keys = ApiKeys([digest(key)], KeyRecords(store))
-    app = api(store, keys, well, bytes, keyring=keyring, recipients=recipients)
+    app = api(store, keys, well, bytes, keyring=keyring, recipients=recipients, vault=lambda: vault)
     server = Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
@@ -80,4 +83,5 @@ async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
         server.should_exit = True
         await serving
         ledger.close()
+        await vault.close()
         await store.close()
