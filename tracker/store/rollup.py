@@ -34,9 +34,9 @@ def _count(name: str) -> Column[int]:
 figure = Table(
     "figure",
     schema.metadata,
-    *(_key("domain"), _key("tag")),
+    # By name before hour: what is asked for is a row of hours of few of the names.
+    *(_key("domain"), _key("tag"), _key("name")),
     Column("hour", Integer, primary_key=True, autoincrement=False),
-    _key("name"),
     _count("count"),
     sqlite_with_rowid=False,
 )

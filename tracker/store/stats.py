@@ -58,20 +58,19 @@ class Stats:
         isn't there.
         """
         begun = figure.c.hour - figure.c.hour % step
-        found = (
-            select(begun.label("begun"), figure.c.name, func.sum(figure.c["count"]).label("total"))
-            .where(
-                figure.c.domain == domain,
-                figure.c.tag == tag,
-                figure.c.hour.between(low, high),
-                figure.c.name.in_(sorted(names)),
-            )
-            .group_by(begun, figure.c.name)
+        count = figure.c["count"]
+        found = select(begun, figure.c.name, func.sum(count) if step > 1 else count).where(
+            figure.c.domain == domain,
+            figure.c.tag == tag,
+            figure.c.name.in_(sorted(names)),
+            figure.c.hour.between(low, high),
         )
+        if step > 1:
+            found = found.group_by(figure.c.name, begun)
         counts: dict[int, dict[str, int]] = defaultdict(dict)
         async with self._store.reading() as connection:
-            for row in await connection.execute(found):
-                counts[row.begun][row.name] = row.total
+            for hour, name, total in await connection.execute(found):
+                counts[hour][name] = total
         return dict(counts)
 
     async def totals(self, domain: str, tag: str, low: int, high: int) -> Counts:

@@ -15,8 +15,8 @@ def upgrade() -> None:
         "figure",
         sa.Column("domain", sa.Text, primary_key=True),
         sa.Column("tag", sa.Text, primary_key=True),
-        sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
