@@ -13,9 +13,8 @@ import contextlib
 import logging
 import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -24,9 +23,10 @@ from tracker import dead
 from tracker.contexts import Unreadable
 from tracker.dead import Letter, letter
 from tracker.enrich.company import BURST_WITHIN, Company
-from tracker.event import Event, Geolocation
+from tracker.event import Event
 from tracker.hit import Hit
 from tracker.ledger import Ledger, LedgerUnavailable, advance
+from tracker.progress import Progress
 from tracker.reader import START, Batch, Position, SpoolReader, Stream
 from tracker.recent import LATE, Change, Recent
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
@@ -59,32 +59,8 @@ OUR_MISTAKES: Final = (
 
 # What is out of order around us, said in a sentence.
 TROUBLES: Final = (SinkUnavailable, LedgerUnavailable, OSError)
-UNKNOWN: Final = Geolocation().country
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Progress:
-    """How a forwarder does, for metrics and health. Counts begin with the process."""
-
-    events: Counter[str] = field(default_factory=Counter)  # acknowledged, by kind
-    without_place: int = 0
-    failures: int = 0
-    trouble: str = ""
-    retry_in: float = 0.0
-    waiting_since: dict[str, int] = field(default_factory=dict)  # by stream: its oldest hit's `at`
-    unreadable: set[str] = field(default_factory=set)  # streams
-
-    def acknowledge(self, events: Iterable[Event]) -> None:
-        """Count what the sink has kept."""
-        for event in events:
-            self.events[event.event] += 1
-            self.without_place += event.geolocation.country == UNKNOWN
-
-    def lag(self, now: float) -> float:
-        """Return for how many seconds the oldest hit that was read has waited for the sink."""
-        return max((now - at / 1e6 for at in self.waiting_since.values()), default=0.0)
 
 
 Judged = tuple[Hit, Company]
