@@ -32,6 +32,7 @@ from rewriter.notices import Notice
 from rewriter.rewriter import Rewriter
 from rewriter.tokens import Context, FrameTooLarge
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.grant import Grant
 from tracker.api.operation import Operation, Parameter
 from tracker.api.rewriters import Rewriters
 
@@ -98,6 +99,7 @@ class Rewriting:
                 body={MESSAGE: bytes, PAGE: bytes},
                 answers={200: bytes},
                 most=MOST_BYTES,
+                domainless=True,
             )
         ]
 
@@ -108,8 +110,9 @@ class Rewriting:
         `Rewriter-Notices`, so that mail goes out untracked rather than not at all; with `strict`
         it is a 422 that says why. A setting that is wrong is a 400 in either case, since it is
         wrong for every message; another type is a 415. Too much at once is a 503, to be tried
-        again.
+        again. A key for some sending domains rewrites their mail alone (403).
         """
+        grant: Grant = request.state.grant
         job = asked(request.headers.get("content-type", ""), request.query_params.multi_items())
         if not ("tracking_domain" in job.given or _off(job) or self._rewriters.knows()):
             raise Refused(f"{WHERE}: it is needed, for it is where tracked links lead")
@@ -125,14 +128,16 @@ class Rewriting:
             if not body:
                 raise Refused("the body is empty: it is the message or page to rewrite")
             async with self._working:
-                return await asyncio.to_thread(self._done, job, bytes(body))
+                return await asyncio.to_thread(self._done, job, bytes(body), grant)
         except ClientDisconnect as error:
             raise Refused("the body broke off") from error
         finally:
             self._held -= len(body)
 
-    def _done(self, job: Job, data: bytes) -> Answer:
-        rewritten = self._rewritten(job, data)
+    def _done(self, job: Job, data: bytes, grant: Grant) -> Answer:
+        sending_domain = _sending_domain(job, data)
+        grant.check("rewrite", sending_domain or None)
+        rewritten = self._rewritten(job, data, sending_domain)
         if job.explain:
             told = msgspec.json.decode(
                 as_json(rewritten.links, rewritten.notices), type=dict[str, msgspec.Raw]
@@ -143,11 +148,11 @@ class Rewriting:
             headers[NOTICES] = ", ".join(codes)
         return Answer(bytes(rewritten), headers=headers)
 
-    def _rewritten(self, job: Job, data: bytes) -> RewrittenMessage:
+    def _rewritten(self, job: Job, data: bytes, sending_domain: str) -> RewrittenMessage:
         if _off(job):
             return RewrittenMessage(data)
         try:
-            config = self._rewriters.config(job.given, _sending_domain(job, data))
+            config = self._rewriters.config(job.given, sending_domain)
         except NotRewritten as refusal:
             if job.config.strict:
                 raise Refused(str(refusal), 422) from refusal

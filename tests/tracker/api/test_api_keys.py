@@ -1,9 +1,11 @@
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from tests.openapi.live import live
 from tracker.api.answer import Refused
 from tracker.api.app import api
 from tracker.api.grant import OPENS, Grant, Need
@@ -177,3 +179,25 @@ def _client(app: Starlette, key: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://api.test", auth=("api", key)
     )
+
+
+MAIL = b'From: news@{}\r\nContent-Type: text/html\r\n\r\n<a href="https://example.com/">x</a>\r\n'
+
+
+async def test_a_machine_that_sends_for_one_domain_signs_its_mail_alone(tmp_path: Path) -> None:
+    where = {"tracking_url": "https://click.example"}
+    headers = {"content-type": "message/rfc822"}
+    async with (
+        live(tmp_path, events=0) as api,
+        api.client(await api.key_for("send", "news.example")) as client,
+    ):
+        ask = partial(client.post, "/v1/rewrite", params=where, headers=headers)
+        own, others, nobodys = [
+            await ask(content=MAIL.replace(b"{}", domain))
+            for domain in (b"News.Example", b"shop.example", b"")
+        ]
+        events = await client.get("/v3/news.example/events")
+    assert own.status_code == 200
+    assert b"https://click.example/c/" in own.content
+    assert [answer.status_code for answer in (others, nobodys, events)] == [403, 403, 403]
+    assert "is about shop.example" in others.json()["message"]
