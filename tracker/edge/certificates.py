@@ -69,7 +69,14 @@ class Certificates:
             return Cache(self._folder, MasterKey.load(self._master_key))
         except MasterKeyError as error:
             # Before the office has kept the first certificate, there is nothing to be read.
-            if (why := str(error)) != self._told and self._folder.exists():
+            if (why := str(error)) != self._told and _holds_any(self._folder):
                 self._told = why
                 logger.error("certificates_unreadable", extra={"why": why})
             return None
+
+
+def _holds_any(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is not None
+    except OSError:
+        return False
