@@ -7,6 +7,7 @@ Promise: all steps that are missing are done in the caller's transaction, so tha
 brought up whole or stays as it was. Alembic is imported only when there is a step to do.
 """
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,8 @@ def upgrade(connection: Connection, versions: Path = VERSIONS, *, taken_for: str
 
     Raises what a step raises, and then the transaction must be rolled back.
     """
+    # What was brought up is logged once, by the store; Alembic lists its plugins when imported.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command  # noqa: PLC0415 - takes 0.4 s, which few starts need
     from alembic.config import Config  # noqa: PLC0415
 
