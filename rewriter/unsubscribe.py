@@ -23,9 +23,12 @@ _NAMES: Final = tuple(
 )
 
 
-def unsubscribe_link(scope: str = "domain") -> Link:
-    """Give the link of an unsubscribe token; `scope` is domain, tag or list."""
-    return Link(category=scope)
+def unsubscribe_link(scope: str = "domain", list_name: str = "") -> Link:
+    """Give the link of an unsubscribe token; `scope` is domain, tag or list.
+
+    A list's link has its name. Where nothing names the list, it ends all mail of the domain.
+    """
+    return Link(name=list_name if scope == "list" else "", category=scope)
 
 
 def holds_unsubscribe(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-Kind = Literal["opened", "clicked", "unsubscribed"]
+Kind = Literal["opened", "clicked", "unsubscribed", "resubscribed"]
 
 
 # Trees without cycles: the garbage collector needn't walk them, which took a quarter of making one.
@@ -46,7 +46,11 @@ class Verdict(Record, frozen=True):
 
 
 class LinkInfo(Record, frozen=True):
-    """Which of a message's links was clicked."""
+    """Which of a message's links was clicked.
+
+    Of an unsubscription, `category` tells what it ends: all mail of the domain (`domain`), that of
+    the message's tags (`tag`) or that of the list `name` (`list`).
+    """
 
     position: int
     name: str = ""
@@ -67,7 +71,7 @@ class Message(Record, frozen=True):
 
 
 class Event(Record, frozen=True):
-    """One opened, clicked or unsubscribed event.
+    """One opened, clicked, unsubscribed or resubscribed event.
 
     `timestamp` is in seconds since the epoch. A higher `revision` of the same `id` replaces a
     lower one.

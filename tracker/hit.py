@@ -28,7 +28,7 @@ class Hit(msgspec.Struct, frozen=True, array_like=True):
 
     `at` is in microseconds since the epoch, `domain` the tracking domain, `token` the token as it
     stood in the URL, `address` the client's as trusted proxies tell it, `via` for an
-    unsubscription "one-click" (RFC 8058) or "page".
+    unsubscription "one-click" (RFC 8058) or "page", and "resubscribe" where one is taken back.
     """
 
     id: bytes

@@ -43,18 +43,21 @@ _CONTEXTS_LOOKED_AT: Final = 32
 _OWN_LINKS: Final = 64
 
 
-def plan_page(html: bytes, policy: Policy, *, charset: str = "", first: bool = True) -> Plan:
+def plan_page(
+    html: bytes, policy: Policy, *, charset: str = "", first: bool = True, list_name: str = ""
+) -> Plan:
     """Plan the edits of one page.
 
     `charset` is the label in the message's header, if there is one. Only the first page of a
-    message gets pixel, footer and hidden link; AMP never does.
+    message gets pixel, footer and hidden link; AMP never does. `list_name` is that of the mailing
+    list that the message goes to.
     """
     if policy.config.privacy == "off":
         return Plan()
-    page = _Page(html, policy, scan(html), page_codec(html, charset))
+    page = _Page(html, policy, scan(html), page_codec(html, charset), list_name)
     links, changes = page.links()
     unsubscribes = [
-        page.slot(start, end, UNSUBSCRIBE, unsubscribe_link(scope))
+        page.slot(start, end, UNSUBSCRIBE, unsubscribe_link(scope, list_name))
         for start, end, scope in find_unsubscribes(html)
     ]
     changes += unsubscribes
@@ -91,8 +94,11 @@ def is_rewritten(html: bytes, policy: Policy, context: Context) -> bool:
 class _Page:
     """One page and what was found in it."""
 
-    def __init__(self, html: bytes, policy: Policy, markup: Markup, encoding: str) -> None:
+    def __init__(
+        self, html: bytes, policy: Policy, markup: Markup, encoding: str, list_name: str
+    ) -> None:
         self.html = html
+        self.list_name = list_name
         self.policy = policy
         self.config = policy.config
         self.markup = markup
@@ -156,7 +162,8 @@ class _Page:
         at = pixel.body_end(self.markup)
         done = 0
         for start, end, scope in find_unsubscribes(footer):
-            yield self.slot(at, at, UNSUBSCRIBE, unsubscribe_link(scope), before=footer[done:start])
+            link = unsubscribe_link(scope, self.list_name)
+            yield self.slot(at, at, UNSUBSCRIBE, link, before=footer[done:start])
             done = end
         yield Edit(at, at, footer[done:])
 

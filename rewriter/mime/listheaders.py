@@ -5,6 +5,7 @@ message. Promise: a List-Unsubscribe of the sender's own stays, and none of ours
 redirect, since a one-click POST follows none.
 """
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
@@ -19,6 +20,11 @@ from rewriter.splice import Edit
 from rewriter.tokens import UNSUBSCRIBE
 from rewriter.unsubscribe import unsubscribe_link
 
+LIST_ID: Final = b"list-id"
+# RFC 2919 §2, §3: labels between dots, in angle brackets behind what describes the list. Without
+# the characters that placeholders are made of: what is personalised names no list.
+LIST_NAME: Final = re.compile(rb".*<([\w!#$&'*+/=?^`|~-]+(?:\.[\w!#$&'*+/=?^`|~-]+)+)>")
+MOST_LIST_NAME: Final = 255
 LIST_UNSUBSCRIBE: Final = b"list-unsubscribe"
 LIST_UNSUBSCRIBE_POST: Final = b"list-unsubscribe-post"
 # RFC 8058 §3.1.
@@ -34,12 +40,22 @@ STRUCTURE: Final = (b"arc-", b"authentication-", b"content-", b"dkim-", b"mime-"
 Change = Edit | Slot
 
 
+def list_name(headers: Headers) -> str:
+    """Return the name of the list that a message goes to, nothing where it says none or two."""
+    fields = headers.all(LIST_ID)
+    if len(fields) != 1 or not (match := LIST_NAME.fullmatch(headers.text(fields[0]))):
+        return ""
+    # RFC 2919 §6: upper and lower case are the same list.
+    return match[1].decode().lower() if len(match[1]) <= MOST_LIST_NAME else ""
+
+
 def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) -> Iterator[Slot]:
     """Give a slot for each unsubscribe placeholder in the fields that stay."""
+    name = list_name(headers)
     for field in headers.fields:
         if field in removed or field.name in LETTERHEAD or field.name.startswith(STRUCTURE):
             continue
-        for slot in unsubscribes(headers.data[field.value : field.end], policy):
+        for slot in unsubscribes(headers.data[field.value : field.end], policy, name):
             yield replace(slot, start=slot.start + field.value, end=slot.end + field.value)
 
 

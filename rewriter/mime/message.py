@@ -196,9 +196,12 @@ def plan_message(data: bytes, policy: Policy) -> PlannedMessage:
     notices = [*structure.notices, *controls.notices]
     seen: set[bytes] = set()
     eol = line_end(data, structure.start) or b"\n"
+    list_name = listheaders.list_name(structure.headers)
     for part in structure.parts:
         try:
-            planned = plan_part(part, policy, eol, first=part.media.name not in seen)
+            planned = plan_part(
+                part, policy, eol, first=part.media.name not in seen, list_name=list_name
+            )
         except LeftAlone as reason:
             notices.append(Notice(reason.code, part.path, reason.detail))
             continue

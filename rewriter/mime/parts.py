@@ -126,8 +126,12 @@ class PlannedPart:
         return [header, Replacement(part.body, part.end, (encoded,))]
 
 
-def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> PlannedPart | None:
+def plan_part(
+    part: Part, policy: Policy, eol: bytes, *, first: bool, list_name: str = ""
+) -> PlannedPart | None:
     """Plan one part; None where nothing is asked for. `first` is for the first of its type.
+
+    `list_name` is that of the mailing list that the message goes to.
 
     Raises LeftAlone.
     """
@@ -143,13 +147,19 @@ def plan_part(part: Part, policy: Policy, eol: bytes, *, first: bool) -> Planned
     body = decode(data, part.body, part.end, part.encoding, eol)
     seen = view(body.text, part.media.charset)
     if name == TEXT:
-        plan = _text_plan(part, seen, policy, first=first)
+        plan = _text_plan(part, seen, policy, first=first, list_name=list_name)
     else:
-        plan = plan_page(seen.text, policy, charset=seen.charset, first=first and name == HTML)
+        plan = plan_page(
+            seen.text,
+            policy,
+            charset=seen.charset,
+            first=first and name == HTML,
+            list_name=list_name,
+        )
     return PlannedPart(part, body, seen, plan, policy, eol)
 
 
-def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool) -> Plan:
+def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool, list_name: str) -> Plan:
     if PGP in seen.text:
         raise LeftAlone("signed", "PGP")
     return plan_text(
@@ -158,6 +168,7 @@ def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool) -> Plan:
         charset=seen.charset,
         delsp=part.media.parameters.get(b"delsp", b"").lower() == b"yes",
         footer=seen.encoded(policy.config.unsubscribe_text) if first else b"",
+        list_name=list_name,
     )
 
 

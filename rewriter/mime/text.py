@@ -37,16 +37,22 @@ CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 
 
 def plan_text(
-    text: bytes, policy: Policy, *, charset: str = "", delsp: bool = False, footer: bytes = b""
+    text: bytes,
+    policy: Policy,
+    *,
+    charset: str = "",
+    delsp: bool = False,
+    footer: bytes = b"",
+    list_name: str = "",
 ) -> Plan:
     """Plan the edits of one text part.
 
     `delsp` is the parameter of format=flowed; `footer` is put at the end of a text that has no
-    unsubscribe link of ours yet.
+    unsubscribe link of ours yet, `list_name` names the mailing list that the message goes to.
     """
-    changes: list[Edit | Slot] = list(unsubscribes(text, policy))
+    changes: list[Edit | Slot] = list(unsubscribes(text, policy, list_name))
     if not changes and policy.url(UNSUBSCRIBE) not in text:
-        changes += _footer(footer, len(text), policy)
+        changes += _footer(footer, len(text), policy, list_name)
     reports = []
     for reference, start, end in _references(text, charset, delsp=delsp, policy=policy):
         decision = policy.decide(reference)
@@ -75,16 +81,16 @@ def _named(reference: Reference, decision: Decision) -> Reference:
     return replace(reference, choice=choice)
 
 
-def unsubscribes(text: bytes, policy: Policy) -> Iterator[Slot]:
+def unsubscribes(text: bytes, policy: Policy, list_name: str = "") -> Iterator[Slot]:
     """Give a slot for each placeholder of an unsubscribe link."""
     for start, end, scope in find_unsubscribes(text):
-        frame = policy.tokens.seal_link(unsubscribe_link(scope))
+        frame = policy.tokens.seal_link(unsubscribe_link(scope, list_name))
         yield Slot(start, end, policy.url(UNSUBSCRIBE), UNSUBSCRIBE, frame)
 
 
-def _footer(text: bytes, at: int, policy: Policy) -> Iterator[Edit | Slot]:
+def _footer(text: bytes, at: int, policy: Policy, list_name: str) -> Iterator[Edit | Slot]:
     done = 0
-    for slot in unsubscribes(text, policy):
+    for slot in unsubscribes(text, policy, list_name):
         yield replace(slot, start=at, end=at, before=text[done : slot.start] + slot.before)
         done = slot.end
     if text[done:]:

@@ -43,7 +43,8 @@ def events(
     config: Config = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     event: Annotated[
-        Literal["opened", "clicked", "unsubscribed"] | None, typer.Option(help="Only these.")
+        Literal["opened", "clicked", "unsubscribed", "resubscribed"] | None,
+        typer.Option(help="Only these."),
     ] = None,
     recipient: Annotated[str | None, typer.Option(help="Only this recipient's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=300, help="How many of the past.")] = 25,

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-COLOURS = {"opened": "cyan", "clicked": "green", "unsubscribed": "yellow"}
+COLOURS = {"opened": "cyan", "clicked": "green", "unsubscribed": "yellow", "resubscribed": "yellow"}
 
 
 def printable(text: object) -> str:

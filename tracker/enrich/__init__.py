@@ -46,6 +46,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 EVENTS: Final[dict[str, Kind]] = {"o": "opened", "c": "clicked", "u": "unsubscribed"}
+RESUBSCRIBE: Final = "resubscribe"  # how a hit says that an unsubscription is taken back
 
 # Mail Privacy Protection says only "Mozilla/5.0"; its network tells that it is Apple's mail app.
 APPLE_MAIL: Final = Client("email client", name="Apple Mail")
@@ -117,7 +118,7 @@ def enrich(
         ip = network_of(hit.address)
         address = parse_address(ip)
     event = Event(
-        event=EVENTS[hit.kind],
+        event="resubscribed" if hit.via == RESUBSCRIBE else EVENTS[hit.kind],
         id=urlsafe_b64encode(hit.id).rstrip(b"=").decode(),
         timestamp=hit.at / 1_000_000,
         domain=Domain(name=context.sending_domain),
@@ -130,7 +131,7 @@ def enrich(
         client_info=_client_info(hit, client, judgement),
         message=Message(headers={"message-id": context.message_id.strip("<>")}),
         url=link.destination if hit.kind == "c" else UNSET,
-        link=_link_info(link) if hit.kind == "c" else UNSET,
+        link=UNSET if hit.kind == "o" else _link_info(link),
         verdict=Verdict(kind=judgement.kind, reasons=list(judgement.reasons)),
         revision=judgement.revision,
     )

@@ -4,7 +4,8 @@ In: the whole event and the mode. Out: the event that may leave this process; No
 be recorded at all. `docs/verdicts.md` has the table.
 
 Promise: what a mode leaves out is nowhere in the event that comes back, the link's URL included. An
-unsubscription keeps its recipient in every mode: nobody can honour it otherwise.
+unsubscription, and taking one back, keeps its recipient in every mode: nobody can honour it
+otherwise.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ from tracker.event import ClientInfo, Event, Geolocation, LinkInfo, Message
 # What an address is cut to: a household or an office among its neighbours.
 KEPT_BITS: Final = {4: 24, 6: 48}
 PSEUDONYM_BYTES: Final = 16
+# What a person asks for, and no tracking.
+REQUESTS: Final = frozenset({"unsubscribed", "resubscribed"})
 
 
 def kept(event: Event, privacy: Privacy, pseudonym_key: bytes) -> Event | None:
@@ -32,7 +35,7 @@ def kept(event: Event, privacy: Privacy, pseudonym_key: bytes) -> Event | None:
         return event
     if privacy == "identified":
         return replace(event, ip=network_of(event.ip))
-    if privacy == "off" and event.event != "unsubscribed":
+    if privacy == "off" and event.event not in REQUESTS:
         return None
     if privacy == "pseudonymous":
         return _pseudonymous(_impersonal(event), pseudonym_key)
@@ -92,14 +95,14 @@ def _impersonal(event: Event) -> Event:
 def _pseudonymous(event: Event, key: bytes) -> Event:
     message_id = event.message.headers.get("message-id", "")
     hidden = replace(event, message=Message(headers={"message-id": pseudonym(message_id, key)}))
-    if event.event == "unsubscribed":
+    if event.event in REQUESTS:
         return hidden
     return replace(hidden, recipient=pseudonym(event.recipient, key), recipient_domain="")
 
 
 def _anonymous(event: Event) -> Event:
     hidden = replace(event, message=Message(headers={"message-id": ""}))
-    if event.event == "unsubscribed":
+    if event.event in REQUESTS:
         return hidden
     return replace(hidden, recipient="", recipient_domain="")
 

@@ -5,6 +5,7 @@ import pytest
 from rewriter.config import Config
 from rewriter.mime.controls import Controls, read_controls
 from rewriter.mime.headers import read_headers
+from rewriter.tokens import open_link
 
 from .sender import DOMAIN, PAGE, TRACKED, UNSUBSCRIBE, codes, contexts, page, restored, rewritten
 
@@ -173,3 +174,38 @@ def test_signed_mail_keeps_its_headers_too() -> None:
     outcome = rewritten(message, list_unsubscribe=True)
     assert bytes(outcome) == message
     assert codes(outcome) == {"signed"}
+
+
+LISTS = [
+    (("List-Id: The Harbour <News.Harbour.example>",), "news.harbour.example"),
+    (("List-Id:\n =?utf-8?q?H=C3=A4fen?=\n <a-b.example>",), "a-b.example"),
+    (('List-ID: "a <b.c>" <d.example>',), "d.example"),
+    ((), ""),
+    (("List-Id: the harbour letter",), ""),
+    (("List-Id: <localonly>",), ""),
+    (("List-Id: <%recipient_id%.example>",), ""),
+    (("List-Id: <{{list}}.example>",), ""),
+    (("List-Id: <h\xe4fen.example>",), ""),
+    ((f"List-Id: <{'a' * 250}.example>",), ""),
+    (("List-Id: <a.example>", "List-Id: <b.example>"), ""),
+]
+
+
+@pytest.mark.parametrize(("fields", "name"), LISTS)
+def test_a_lists_unsubscribe_link_names_the_list_wherever_it_stands(
+    fields: tuple[str, ...], name: str
+) -> None:
+    html = b"<p>%mailing_list_unsubscribe_url% {{amazonSESUnsubscribeUrl}} %unsubscribe_url%</p>"
+    own = b"List-Unsubscribe: <%mailing_list_unsubscribe_url%>"
+    message = page(html, own, *(field.encode("latin-1") for field in fields))
+    found = UNSUBSCRIBE.finditer(bytes(rewritten(message)))
+    scopes = [(link.category, link.name) for link in (open_link(one[1]) for one in found)]
+    assert scopes == [("list", name), ("list", name), ("list", name), ("domain", "")]
+
+
+def test_a_lists_unsubscribe_link_in_text_and_footers_names_it_too() -> None:
+    footer = "<%mailing_list_unsubscribe_url%>"
+    for kind in (b"text/plain", b"text/html"):
+        message = page(b"Hello\n", b"List-Id: <a.example>", kind=kind)
+        out = bytes(rewritten(message, unsubscribe_text=footer, unsubscribe_html=footer))
+        assert [open_link(one[1]).name for one in UNSUBSCRIBE.finditer(out)] == ["a.example"]

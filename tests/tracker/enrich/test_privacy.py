@@ -2,10 +2,10 @@
 
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 
 from rewriter.tokens import Link, Privacy
 from tests.tracker.enrich.world import a_context, a_hit, knowledge
@@ -15,7 +15,9 @@ from tracker.event import Event, LinkInfo
 
 
 def kept_of(mode: Privacy, link: Link = Link(), kind: str = "c") -> Event:  # noqa: B008 - frozen
-    hit = a_hit("u", method="POST") if kind == "u" else a_hit("c")
+    hit = a_hit("c") if kind == "c" else a_hit("u", method="POST")
+    if kind == "resubscribe":
+        hit = msgspec.structs.replace(hit, via=kind)
     event = enrich(hit, a_context(mode), link, knowledge())
     assert event is not None
     return event
@@ -52,8 +54,14 @@ def test_a_pseudonym_takes_the_key(address: str, key: bytes, other: bytes) -> No
 
 
 @pytest.mark.parametrize("mode", get_args(Privacy))
-def test_an_unsubscription_can_be_honoured_in_every_mode(mode: Privacy) -> None:
-    assert kept_of(mode, kind="u").recipient == "Ann@reader.example"
+@pytest.mark.parametrize(("kind", "told"), [("u", "unsubscribed"), ("resubscribe", "resubscribed")])
+def test_what_a_person_asks_for_can_be_honoured_in_every_mode(
+    mode: Privacy, kind: str, told: str
+) -> None:
+    event = kept_of(mode, Link(name="a.example", category="list"), kind=kind)
+
+    assert (event.event, event.recipient) == (told, "Ann@reader.example")
+    assert event.link == LinkInfo(position=0, name="a.example", category="list")
 
 
 def test_an_unsubscription_keeps_nothing_else_that_its_mode_leaves_out() -> None:
@@ -81,4 +89,3 @@ def test_a_links_labels_do_not_tell_it_either() -> None:
     link = Link("https://shop.example/", 2, "For ann@reader.example", "shop", (("who", "Ann"),))
 
     assert kept_of("anonymous", link).link == LinkInfo(position=2, name="", category="shop")
-    assert kept_of("anonymous", kind="u").link is UNSET
