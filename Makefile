@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := rewriter tracker certs tests bench .ci
 
-.PHONY: help run test lint format corpus servers openapi fuzz bench benchrewriter lock clean
+.PHONY: help run test lint format corpus servers openapi fuzz bench benchrewriter benchtls benchstore benchenrich lock clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -45,6 +45,16 @@ bench: $(READY) ## measure the edge beside its peers; ARGS=--quick
 
 benchrewriter: $(READY) ## measure the rewriter beside its peers
 	$(BIN)/python -m bench.rewriter $(ARGS)
+
+benchtls: $(READY) ## measure handshakes, memory and renewals under load, beside nginx
+	$(BIN)/python -m bench.tls $(ARGS)
+
+benchstore: $(READY) ## measure insertion and queries at 0.1, 1 and 10 million events; takes an hour
+	$(BIN)/python -m bench.store $(ARGS)
+
+benchenrich: $(READY) ## measure how fast hits become events, and how far sinks lag behind the edge
+	$(BIN)/python -m bench.enrich $(ARGS)
+	$(BIN)/python -m bench.enrich_flow $(ARGS)
 
 lock: $(READY) ## write requirements.lock anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
