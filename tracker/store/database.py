@@ -100,7 +100,7 @@ class Store:
         """
         if not rows:
             return []
-        batch = insertion.prepared(rows)
+        batch = await asyncio.to_thread(insertion.prepared, rows)
         async with self.writing() as connection:
             changes = await insertion.store(connection, batch)
             for follower in FOLLOWERS:

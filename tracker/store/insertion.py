@@ -5,11 +5,12 @@ Promise: it takes sequence numbers first, which holds every other insertion off 
 the transaction. So none is given out behind a higher one, and what is found to be new is new.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import sqlite
@@ -19,7 +20,8 @@ from tracker.store.row import Row
 from tracker.store.schema import event, ingested, tag
 
 Place = tuple[str, int, str]
-COLUMNS: Final = tuple(column.name for column in event.columns if column.name != "sequence")
+COLUMNS: Final = tuple(column.name for column in event.columns)
+BEHIND: Final = COLUMNS[COLUMNS.index("sequence") + 1 : -1]  # after it come these and the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +29,42 @@ class Prepared:
     """Rows, each place once, and the values they are stored as but for their sequence numbers."""
 
     rows: Sequence[Row]
-    values: Sequence[dict[str, Any]]
+    places: Sequence[Place]
+    values: Sequence[tuple[Any, ...]]
 
 
 def prepared(rows: Iterable[Row]) -> Prepared:
     """Do all that needs no database: it takes as long as the insertion itself."""
     highest: dict[Place, Row] = {}
     for row in rows:
-        found = highest.setdefault(_place(row), row)
+        place = _place(row)
+        found = highest.setdefault(place, row)
         if row.revision > found.revision:
-            highest[_place(row)] = row
+            highest[place] = row
     kept = list(highest.values())
-    return Prepared(kept, list(map(_values, kept)))
+    return Prepared(kept, list(highest), [(*_behind(row), packed(row.document)) for row in kept])
 
 
 async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
     """Store what is new or of a higher revision, and return it in the order it was given."""
     first = await _advance(connection, len(batch.rows)) - len(batch.rows) + 1
     numbered = [
-        values | {"sequence": sequence} for sequence, values in enumerate(batch.values, first)
+        (*place, sequence, *values)
+        for sequence, (place, values) in enumerate(
+            zip(batch.places, batch.values, strict=True), first
+        )
     ]
-    done = await connection.execute(_INSERT, numbered, execution_options=_COUNTED)
-    if done.rowcount == len(numbered):
+    if await sqlite.write(connection, _INSERT, numbered) == len(numbered):
         changes = [Change(row) for row in batch.rows]
     else:
         changes = await _told_apart(connection, batch, first)
-    if tags := list(_tags(change.row for change in changes if change.before is None)):
-        await connection.execute(insert(tag), tags)
+    new = (change.row for change in changes if change.before is None)
+    await sqlite.write(connection, _TAG, sorted(_tags(new)))
     return changes
 
 
-_COUNTED: Final = {"preserve_rowcount": True}
 _INSERT: Final = sqlite.insert_if_absent(event)
+_TAG: Final = sqlite.insert_if_absent(tag)
 REVISED: Final = ("revision", "document")
 _REVISE: Final = (
     update(event)
@@ -78,7 +84,7 @@ async def _told_apart(connection: AsyncConnection, batch: Prepared, first: int) 
             changes.append(Change(row))
         elif row.revision > stored[_place(row)][0]:
             changes.append(Change(row, _before(row, stored[_place(row)][1])))
-            revisions.append(_revision(values, sequence))
+            revisions.append(_revision(row, values[-1], sequence))
     if revisions:
         await connection.execute(_REVISE, revisions)
     return changes
@@ -105,27 +111,19 @@ def _before(row: Row, stored: bytes) -> bytes:
         return row.document
 
 
-def _revision(values: Mapping[str, Any], sequence: int) -> dict[str, Any]:
-    where = {f"its_{name}": values[name] for name in ("domain", "at", "id")}
-    return (
-        where | {name: values[name] for name in ("revision", "document")} | {"sequence": sequence}
-    )
+def _revision(row: Row, document: bytes, sequence: int) -> dict[str, Any]:
+    where = {"its_domain": row.domain, "its_at": row.at, "its_id": row.id}
+    return where | {"revision": row.revision, "document": document, "sequence": sequence}
 
 
-def _values(row: Row) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in COLUMNS}
-    values["document"] = packed(row.document)
-    return values
-
-
-def _tags(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+def _tags(rows: Iterable[Row]) -> Iterator[tuple[str, str, int, str]]:
     for row in rows:
         for each in row.tags:
-            yield {"domain": row.domain, "tag": each, "at": row.at, "id": row.id}
+            yield row.domain, each, row.at, row.id
 
 
-def _place(row: Row) -> Place:
-    return row.domain, row.at, row.id
+_place: Final[Callable[[Row], Place]] = attrgetter("domain", "at", "id")
+_behind: Final[Callable[[Row], tuple[Any, ...]]] = attrgetter(*BEHIND)
 
 
 async def _advance(connection: AsyncConnection, count: int) -> int:

@@ -4,18 +4,22 @@ In: a path. Out: two engines, one for the connection that writes and one for tho
 what kind of file it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import URL, Connection, FromClause, Table, text
+from sqlalchemy import URL, ColumnElement, Connection, FromClause, Table, text
 from sqlalchemy import event as hook
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 READERS: Final = 4
 APPLICATION: Final = 0x54726B45  # "TrkE": tells our files from other SQLite databases
@@ -97,9 +101,51 @@ def reason(error: DBAPIError) -> str:
     return next((f"{said} ({meant})" for words, meant in MEANT if words in said), said)
 
 
+Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
+Told = Callable[[Columns], Mapping[str, Any]]
+
+
 def insert_if_absent(table: Table) -> Insert:
     """Return the insertion of rows that leaves those alone whose key is there."""
     return insert(table).on_conflict_do_nothing()
+
+
+def upsert(
+    table: Table, values: Told, where: Callable[[Columns], ColumnElement[bool]] | None = None
+) -> Insert:
+    """Return the insertion of rows that changes those whose key is there.
+
+    `values` and `where` are told the columns of the row that was to be inserted, and say what the
+    row that is there becomes, and when.
+    """
+    into = insert(table)
+    return into.on_conflict_do_update(
+        index_elements=table.primary_key.columns,
+        set_=values(into.excluded),
+        where=None if where is None else where(into.excluded),
+    )
+
+
+async def write(
+    connection: AsyncConnection, statement: Insert, rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Insert rows, each with the values of all columns in their order; return how many came in.
+
+    Values go to the driver as they are: to copy each row into a dictionary and back, as SQLAlchemy
+    does with parameters of its own statements, takes longer than SQLite does with them.
+    """
+    if not rows:
+        return 0
+    done = await connection.exec_driver_sql(_text(statement), list(rows), execution_options=COUNTED)
+    return done.rowcount
+
+
+@cache
+def _text(statement: Insert) -> str:
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+COUNTED: Final = {"preserve_rowcount": True}
 
 
 def _number(connection: Connection, statement: str) -> int:
