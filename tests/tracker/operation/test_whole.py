@@ -61,12 +61,17 @@ def following(api: str, *arguments: str) -> Iterator[Following]:
             process.kill()
 
 
+def answering(api: str) -> None:
+    """Return once the back office answers: who asks waits in the socket that it inherits."""
+    httpx.get(f"http://{api}/healthz", timeout=60).raise_for_status()
+
+
 @pytest.fixture
 def served(tracker: Tracker) -> Iterator[Running]:
     """Serve a fresh data folder; wait until the back office answers."""
     tracker("keys", "new")
     with running("serve") as serving:
-        httpx.get(f"http://{serving.addresses[1]}/healthz", timeout=60).raise_for_status()
+        answering(serving.addresses[1])
         yield serving
 
 
@@ -167,6 +172,7 @@ def test_readers_are_answered_while_the_database_is_unreadable_and_nothing_is_mi
         serving.until("child_died", child="office", status=Exit.DATA)
         click(edge, "bob@example.net")
         store.unlink()
+        answering(api)
         with following(api) as follower:
             assert follower.recipients(2) == ["ann@example.net", "bob@example.net"]
 

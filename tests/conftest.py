@@ -1,0 +1,18 @@
+"""What holds for every test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Put the umask back: a command that is run in this process makes all that it writes private.
+
+    Postfix, which some tests start, would find its queue closed to itself.
+    """
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
