@@ -69,6 +69,7 @@ class Recipients:
         erased = Erased(events, await asyncio.to_thread(self._discard, address, domains))
         subject = pseudonym(exact(address), self.key)
         await Audit(self.store).add(audit.entry(who, "recipient.erase", subject, after=erased))
+        await self.store.purge()
         return erased
 
     def _names(self, address: str) -> tuple[str, str]:

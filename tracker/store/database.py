@@ -167,6 +167,14 @@ class Store:
         async with self.reading() as connection:
             return await _number(connection, select(schema.ingested.c.last))
 
+    async def purge(self) -> None:
+        """Leave no trace of what was removed: the log of writes holds it until it is written over.
+
+        Does nothing while somebody reads for long. Raises StoreUnavailable.
+        """
+        async with self.reading() as connection:
+            await sqlite.purge(connection)
+
     async def close(self) -> None:
         """Close every connection to the file."""
         await self._writer.dispose()

@@ -81,6 +81,8 @@ class Retention:
     async def _round(self, before: float) -> None:
         try:
             expired = await expire(self._store, before)
+            if expired:
+                await self._store.purge()
         except StoreUnavailable as error:
             logger.warning("retention_failed", extra={"reason": str(error)})
             return

@@ -36,6 +36,8 @@ WRITING: Final = (
     "PRAGMA synchronous=FULL",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",
+    # What is deleted is written over, as most builds do unasked; `purge` sees to the log.
+    "PRAGMA secure_delete=ON",
 )
 READING: Final = ("PRAGMA query_only=ON",)
 
@@ -93,6 +95,11 @@ def claim(connection: Connection) -> None:
     """Mark the file as a store whose revision is told."""
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
     connection.exec_driver_sql(f"PRAGMA user_version={TOLD}")
+
+
+async def purge(connection: AsyncConnection) -> None:
+    """Empty the write-ahead log, on a connection that has no transaction."""
+    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def reason(error: DBAPIError) -> str:

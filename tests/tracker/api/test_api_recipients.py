@@ -10,7 +10,7 @@ import pytest
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
 from tests.openapi.live import live
-from tests.tracker.store.documents import document
+from tests.tracker.store.documents import document, naming
 from tracker import dead
 from tracker.cli import main
 from tracker.dead import DeadLetters
@@ -80,9 +80,11 @@ async def test_what_is_erased_is_gone_everywhere_and_the_log_says_so_without_a_n
         others = await client.get(f"/v1/recipients/{BOB}")
         log = await client.get("/v1/audit")
         letters = DeadLetters(ledger).count()
+        kept = naming(tmp_path, ANN)
         ledger.close()
     assert erased.json() == {"events": 3, "dead-letters": 1}
     assert (left.text, ids(others.text), letters) == ("", ["id-0002"], {"store": 1})
+    assert not kept, "the address is still on the disk"
     (entry,) = log.json()["items"]
     assert (entry["action"], entry["who"]) == ("recipient.erase", "key api.key")
     assert ANN not in log.text

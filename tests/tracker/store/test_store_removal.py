@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracker.store.documents import DOMAIN, START, document
+from tests.tracker.store.documents import DOMAIN, START, document, naming
 from tracker.store.database import Store
 from tracker.store.query import EVERYTHING, Match, Tree, Walk
 from tracker.store.recipient import erase_recipient, events_of_recipient
@@ -112,10 +112,10 @@ async def until_logged(caplog: pytest.LogCaptureFixture, message: str) -> None:
             await asyncio.sleep(0)
 
 
-async def test_events_are_kept_for_so_many_days(
-    store: Store, caplog: pytest.LogCaptureFixture
+async def test_events_are_kept_for_so_many_days_and_then_leave_no_trace(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    young = event(500 * DAY)
+    young = event(500 * DAY, BOB)
     await store.insert([row(event(1)), row(young)])
     seen = looks()
     keeping = Retention(store, 600, every=0, looking=lambda: next(seen))
@@ -124,6 +124,7 @@ async def test_events_are_kept_for_so_many_days(
         await until_logged(caplog, "events_expired")
         task.cancel()
     assert await documents(store) == [young]
+    assert not naming(tmp_path, ANN)
 
 
 @pytest.mark.parametrize("jump", [10_000.0 * DAY, -10_000.0 * DAY])
