@@ -9,15 +9,18 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from rewriter import tokens
 from rewriter.tokens import BadToken, Tokens, open_link
 from tracker.counters import Counter, Counters
+from tracker.domains import TrackingDomain
 from tracker.edge import pages
 from tracker.edge.domains import Domains
+from tracker.edge.language import LANGUAGES, Language, chosen
+from tracker.edge.pages import Brand, Page, State
 from tracker.hit import MAX_ADDRESS, MAX_USER_AGENT, Hit, HitIds, Kind, encode, kept_headers
 from tracker.spool import Spool, SpoolUnavailable
 
@@ -27,6 +30,7 @@ PIXEL: Final = bytes.fromhex(
 )
 DESTINATION: Final = re.compile(r"https?://[!-~]+")  # visible ASCII: no white space, no controls
 LINKS_REMEMBERED: Final = 4096
+RESUBSCRIBE: Final = "resubscribe"  # how a hit says that an unsubscription is taken back
 PATIENCE: Final = (
     5.0  # seconds that an unsubscription waits for the disk before it asks to try again
 )
@@ -38,7 +42,8 @@ class Asked(NamedTuple):
     """What one request brought: header names in lower case, the address as trusted proxies tell it.
 
     `host` is the Host header, empty unless there is exactly one: two are a forgery (RFC 9112 §3.2).
-    `via` says how an unsubscription was posted: "one-click" (RFC 8058) or "page".
+    `via` says how an unsubscription was posted: "one-click" (RFC 8058) or "page"; "resubscribe"
+    where it is taken back.
     """
 
     method: str
@@ -47,6 +52,11 @@ class Asked(NamedTuple):
     headers: Mapping[bytes, bytes]
     address: str
     via: str = ""
+
+    @property
+    def language(self) -> Language:
+        """The language that the reader is told things in."""
+        return chosen(self.headers.get(b"accept-language", b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +82,22 @@ def answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer
     return Answer(status, (*pairs, (b"content-length", b"%d" % len(body))), body)
 
 
-def page(status: int, body: bytes, **headers: str) -> Answer:
+def page(status: int, shown: Page, **headers: str) -> Answer:
     """Return a page as an answer."""
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
-    return answer(status, {**pages.HEADERS, **extra}, body)
+    return answer(status, {**shown.headers, **extra}, shown.body)
+
+
+@cache
+def damaged(language: str) -> Answer:
+    """Say that a link is damaged: in a sender's look nobody is told so, since it may be forged."""
+    return page(404, pages.trouble("damaged", LANGUAGES[language]))
+
+
+@cache
+def unfinished(language: str) -> Answer:
+    """Say that a form took too long to arrive."""
+    return page(408, pages.trouble("later", LANGUAGES[language]), connection="close")
 
 
 ROBOTS_TXT: Final = answer(
@@ -93,12 +115,8 @@ PIXEL_SERVED: Final = answer(
     },
     PIXEL,
 )
-LINK_DAMAGED: Final = page(404, pages.LINK_DAMAGED)
 NOT_FOUND: Final = page(404, pages.NOT_FOUND)
 HOME: Final = page(200, pages.TRACKING_DOMAIN_HOME)
-UNSUBSCRIBED: Final = page(200, pages.UNSUBSCRIBE_DONE)
-REQUEST_UNFINISHED: Final = page(408, pages.UNSUBSCRIBE_LATER, connection="close")
-UNSUBSCRIBE_LATER: Final = page(503, pages.UNSUBSCRIBE_LATER, retry_after="60")
 
 
 @lru_cache(LINKS_REMEMBERED)
@@ -130,8 +148,11 @@ class Edge:
         spool: Spool,
         counters: Counters,
         clock: Callable[[], int] = time.time_ns,
+        registered: Callable[[], Mapping[str, TrackingDomain]] = dict,
     ) -> None:
+        """Take what tells the registered domains, too: their themes are asked for page by page."""
         self.spool = spool
+        self._registered = registered
         self._domains = domains
         self._cells = counters.cells
         self._clock = clock
@@ -155,7 +176,7 @@ class Edge:
         if good := self.good(tokens.OPEN, asked):
             return good
         self._cells[_BAD_OPEN] += 1
-        return (LINK_DAMAGED if asked.method == "HEAD" else PIXEL_SERVED), None
+        return (damaged(asked.language.code) if asked.method == "HEAD" else PIXEL_SERVED), None
 
     def click(self, asked: Asked) -> tuple[Answer, bytes | None]:
         """Redirect even when the spool is down: the reader's link matters more than our count.
@@ -165,38 +186,56 @@ class Edge:
         if good := self.good(tokens.CLICK, asked):
             return good
         self._cells[_BAD_CLICK] += 1
-        return LINK_DAMAGED, None
+        return damaged(asked.language.code), None
 
     def ask(self, asked: Asked) -> Answer:
         """Ask whether to unsubscribe, and change nothing: scanners follow every link there is."""
         try:
             domain_tokens, link_frame = self._verified(tokens.UNSUBSCRIBE, asked)
-            name = open_link(link_frame).name
+            return self._said("ask", domain_tokens, link_frame, asked)
         except BadToken:
             self._cells[_BAD_UNSUBSCRIBE] += 1
-            return LINK_DAMAGED
-        return page(200, pages.unsubscribe_ask(name or domain_tokens.domain))
+            return damaged(asked.language.code)
 
     async def unsubscribe(self, asked: Asked) -> Answer:
-        """Say that it is done only once it is on disk; otherwise ask to try again (RFC 8058)."""
+        """Say that it is done only once it is on disk; otherwise ask to try again (RFC 8058).
+
+        The same holds for taking it back, which `asked.via` tells apart.
+        """
+        back = asked.via == RESUBSCRIBE
         try:
-            domain_tokens, _ = self._verified(tokens.UNSUBSCRIBE, asked)
+            domain_tokens, link_frame = self._verified(tokens.UNSUBSCRIBE, asked)
+            done = self._said("back" if back else "done", domain_tokens, link_frame, asked)
         except BadToken:
             self._cells[_BAD_UNSUBSCRIBE] += 1
-            return LINK_DAMAGED
+            return damaged(asked.language.code)
         record = self._hit(tokens.UNSUBSCRIBE, domain_tokens, asked)
         try:
             await self.spool.durable(record, PATIENCE)
         except SpoolUnavailable:
-            return UNSUBSCRIBE_LATER
-        self._cells[_UNSUBSCRIBED] += 1
-        return UNSUBSCRIBED
+            shown = pages.trouble(
+                "later_back" if back else "later", asked.language, self._brand(domain_tokens.domain)
+            )
+            return page(503, shown, retry_after="60")
+        if not back:
+            self._cells[_UNSUBSCRIBED] += 1
+        return done
 
     async def recorded(self, record: bytes) -> None:
         """Return once the hit is on disk, or the spool says that the reader has waited enough."""
         released = asyncio.get_running_loop().create_future()
         self.spool.add(record, lambda: None if released.done() else released.set_result(None))
         await released
+
+    def _said(self, state: State, ours: Tokens, link_frame: bytes, asked: Asked) -> Answer:
+        brand = self._brand(ours.domain)
+        return page(200, pages.unsubscribing(state, open_link(link_frame), asked.language, brand))
+
+    def _brand(self, domain: str) -> Brand:
+        found = self._registered().get(domain)
+        if found is None:
+            return Brand(domain)
+        return Brand(found.theme.sender or found.sending_domain or domain, found.theme)
 
     def _verified(self, kind: bytes, asked: Asked) -> tuple[Tokens, bytes]:
         domain_tokens = self._domains.tokens(asked.host)

@@ -11,7 +11,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tracker.edge.answer import HOME, NOT_FOUND, REQUEST_UNFINISHED, ROBOTS_TXT, Answer, Asked, Edge
+from tracker.edge import pages
+from tracker.edge.answer import (
+    HOME,
+    NOT_FOUND,
+    RESUBSCRIBE,
+    ROBOTS_TXT,
+    Answer,
+    Asked,
+    Edge,
+    unfinished,
+)
 from tracker.edge.wellknown import TOKEN, WellKnown
 
 FORM_WITHIN: Final = 10.0  # seconds for a body to arrive; nobody's form takes one
@@ -72,9 +82,15 @@ async def unsubscribe(request: Request) -> Response:
         async with asyncio.timeout(FORM_WITHIN):
             form = await _form(request)
     except (TimeoutError, ClientDisconnect):
-        return response(REQUEST_UNFINISHED)
-    via = "one-click" if ONE_CLICK in form else "page"
-    return response(await edge.unsubscribe(asked(request, via)))
+        return response(unfinished(asked(request).language.code))
+    return response(await edge.unsubscribe(asked(request, via(form))))
+
+
+def via(form: bytes) -> str:
+    """Tell how an unsubscription was posted, or that it is taken back."""
+    if ONE_CLICK in form:
+        return "one-click"
+    return RESUBSCRIBE if form == pages.RESUBSCRIBE else "page"
 
 
 async def challenge(request: Request) -> Response:

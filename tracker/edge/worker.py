@@ -129,7 +129,7 @@ async def serve(
 
     domains = Domains(keyring, settings.tracking_domains, published.current)
     state: dict[str, Any] = {
-        "edge": Edge(domains, spool, counters),
+        "edge": Edge(domains, spool, counters, registered=registered),
         "trusted": TrustedProxies(settings.trusted_proxies),
         "well_known": WellKnown(registered, certificates.thumbprints),
     }

@@ -90,6 +90,13 @@ OTHER = {
         f"POST /u/{UNSUBSCRIBE} HTTP/1.1\r\n{HOST}Content-Length: 26\r\n\r\n"
         "List-Unsubscribe=One-Click"
     ],
+    "taking an unsubscription back": [
+        f"POST /u/{UNSUBSCRIBE} HTTP/1.1\r\n{HOST}Content-Length: 15\r\n\r\nresubscribe=yes"
+    ],
+    "in another language": [
+        get(f"/{kind}", f"{HOST}Accept-Language: ar-EG, fr;q=0.5\r\n")
+        for kind in (f"u/{UNSUBSCRIBE}", f"c/{BAD}", f"u/{BAD}", f"o/{BAD}")
+    ],
     "HTTP/1.0": [get(f"/c/{CLICK}", version="HTTP/1.0")],
     "HTTP/1.0 kept alive": [get(f"/c/{CLICK}", HOST + "Connection: keep-alive\r\n", "HTTP/1.0")],
     "HTTP/0.9 and 2": [get(f"/c/{CLICK}", version="HTTP/0.9"), f"GET /c/{CLICK}\r\n\r\n"],

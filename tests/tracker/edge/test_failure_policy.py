@@ -22,10 +22,13 @@ from tests.tracker.edge.wire import (
     token,
 )
 from tracker.counters import Counter
+from tracker.domains import Theme, TrackingDomain
 from tracker.edge import answer, app, pages
 from tracker.edge.bounded import MAX_IDLE, BoundedProtocol
 from tracker.edge.front import Front
+from tracker.edge.language import ENGLISH
 
+DAMAGED = pages.trouble("damaged", ENGLISH).body
 BAD = "AAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
 ONE_CLICK = "List-Unsubscribe=One-Click"
 both_protocols = pytest.mark.parametrize("protocol", [Front, BoundedProtocol])
@@ -95,14 +98,14 @@ def test_a_click_is_redirected_once_its_hit_is_on_disk(tmp_path: Path, protocol:
     [
         ("GET", f"/o/{BAD}", 200, answer.PIXEL),
         ("GET", "/o/x/y.gif", 200, answer.PIXEL),
-        ("GET", f"/c/{BAD}", 404, pages.LINK_DAMAGED),
-        ("GET", f"/u/{BAD}", 404, pages.LINK_DAMAGED),
-        ("POST", f"/u/{BAD}", 404, pages.LINK_DAMAGED),
+        ("GET", f"/c/{BAD}", 404, DAMAGED),
+        ("GET", f"/u/{BAD}", 404, DAMAGED),
+        ("POST", f"/u/{BAD}", 404, DAMAGED),
         ("HEAD", f"/o/{BAD}", 404, b""),
         ("HEAD", f"/c/{BAD}", 404, b""),
         ("HEAD", f"/u/{BAD}", 404, b""),
-        ("GET", "/nothing", 404, pages.NOT_FOUND),
-        ("GET", "/", 200, pages.TRACKING_DOMAIN_HOME),
+        ("GET", "/nothing", 404, pages.NOT_FOUND.body),
+        ("GET", "/", 200, pages.TRACKING_DOMAIN_HOME.body),
     ],
 )
 def test_a_bad_token_leads_nowhere_and_records_nothing(
@@ -166,14 +169,28 @@ def test_looking_at_the_unsubscribe_page_changes_nothing(tmp_path: Path) -> None
             wire = await made.exchange(Front, [request(method, f"/u/{UNSUBSCRIBE}")])
             status, headers, body = parsed(wire)
             assert status == 200
-            assert headers["content-security-policy"] == pages.CONTENT_SECURITY_POLICY
-            assert (b"Weekly digest" in body) == (method == "GET")
+            assert headers["content-security-policy"].startswith("default-src 'none'; ")
+            assert (b"weekly.digest.example" in body) == (method == "GET")
+            assert b"resubscribe" not in body, "what a scanner finds at first takes nothing back"
         assert made.hits() == []
 
     run(tmp_path, act)
 
 
-@pytest.mark.parametrize(("body", "via"), [(ONE_CLICK, "one-click"), ("", "page"), ("a=b", "page")])
+POSTED = [
+    (ONE_CLICK, "one-click"),
+    ("", "page"),
+    ("a=b", "page"),
+    ("resubscribe=yes", "resubscribe"),
+    # RFC 8058's POST takes nothing back, nor does any form that isn't the page's own.
+    (f"{ONE_CLICK}&resubscribe=yes", "one-click"),
+    (f"resubscribe=yes&{ONE_CLICK}", "one-click"),
+    ("resubscribe=yes&a=b", "page"),
+    ("resubscribe=no", "page"),
+]
+
+
+@pytest.mark.parametrize(("body", "via"), POSTED)
 def test_an_unsubscription_is_answered_once_it_is_on_disk(
     tmp_path: Path, body: str, via: str
 ) -> None:
@@ -183,6 +200,33 @@ def test_an_unsubscription_is_answered_once_it_is_on_disk(
         assert [(hit.kind, hit.method, hit.via) for hit in made.hits()] == [("u", "POST", via)]
 
     run(tmp_path, act)
+
+
+def test_a_reader_is_asked_told_and_asked_back_in_their_language_and_the_senders_look(
+    tmp_path: Path,
+) -> None:
+    theme = Theme(accent="#c2185b", sender="Harbour & Sons")
+    registered = {DOMAIN: TrackingDomain(DOMAIN, sending_domain="harbour.example", theme=theme)}
+
+    async def act(made: Bench) -> None:
+        for method, form, heading in (
+            ("GET", "", b"Von diesen E\xe2\x80\x91Mails abmelden?"),
+            ("POST", "", b"Sie sind abgemeldet"),
+            ("POST", "resubscribe=yes", b"Sie sind wieder angemeldet"),
+        ):
+            asked = request(method, f"/u/{UNSUBSCRIBE}", form)
+            german = asked.replace(
+                b"\r\n", b"\r\nAccept-Language: xx, de-AT;q=0.9, en;q=0.8\r\n", 1
+            )
+            status, headers, body = parsed(await made.exchange(Front, [german]))
+            assert (status, headers["content-language"]) == (200, "de")
+            assert (headers["vary"], headers["cache-control"]) == ("accept-language", "no-store")
+            for part in (heading, b"Harbour &amp; Sons", b"weekly.digest.example", b"#c2185b"):
+                assert part in body
+        assert [hit.via for hit in made.hits()] == ["page", "resubscribe"]
+        assert made.count(Counter.UNSUBSCRIBED) == 1
+
+    run(tmp_path, act, registered=registered)
 
 
 def test_an_unsubscription_with_an_endless_body_is_still_one(tmp_path: Path) -> None:
@@ -314,7 +358,15 @@ def test_an_unsubscription_that_cannot_be_written_asks_to_try_again(
         wire.protocol.data_received(request("POST", f"/u/{UNSUBSCRIBE}", ONE_CLICK))
         await made.answered(wire)
         status, headers, body = parsed(wire)
-        assert (status, headers["retry-after"], body) == (503, "60", pages.UNSUBSCRIBE_LATER)
+        assert (status, headers["retry-after"]) == (503, "60")
+        assert b"you are still subscribed" in body
+        back = made.connect(Front)
+        back.protocol.data_received(request("POST", f"/u/{UNSUBSCRIBE}", "resubscribe=yes"))
+        await made.answered(back)
+        status, headers, body = parsed(back)
+        assert (status, headers["retry-after"]) == (503, "60")
+        assert b"you are still unsubscribed" in body
+        assert b'<button name="resubscribe" value="yes">' in body
         asking = made.connect(Front)
         asking.protocol.data_received(request("GET", f"/u/{UNSUBSCRIBE}"))
         await made.answered(asking)

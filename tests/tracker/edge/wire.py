@@ -5,7 +5,7 @@ Everything behind it is real: uvicorn's protocol, the Starlette application, the
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from rewriter.keyring import Keyring, Secret
 from rewriter.tokens import Context, Link, Tokens
 from tracker.counters import Counter, Counters
+from tracker.domains import TrackingDomain
 from tracker.edge.answer import Edge
 from tracker.edge.app import application
 from tracker.edge.bounded import Book, BoundedProtocol
@@ -35,6 +36,7 @@ CONTEXT_FRAME = TOKENS.seal_context(
     Context("1@news.example.com", "marie@example.net", "news.example.com", 1_795_000_000)
 )
 DATE = [(b"date", b"Sat, 21 Nov 2026 00:00:00 GMT")]
+NOBODY: Mapping[str, TrackingDomain] = {}
 Protocol = type[Front] | type[BoundedProtocol]
 
 
@@ -46,7 +48,8 @@ def token(kind: str, link: Link = LINK) -> str:
     return TOKENS.mint(kind.encode(), TOKENS.seal_link(link), CONTEXT_FRAME).decode()
 
 
-OPEN, CLICK, UNSUBSCRIBE = (token(kind) for kind in "ocu")
+OPEN, CLICK = (token(kind) for kind in "oc")
+UNSUBSCRIBE = token("u", Link(name="weekly.digest.example", category="list"))
 
 
 class Wire(asyncio.Transport):
@@ -143,12 +146,23 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path, trusted: str = "", **spool_settings: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path,
+    trusted: str = "",
+    registered: Mapping[str, TrackingDomain] = NOBODY,
+    **spool_settings: Any,
+) -> AsyncIterator[Bench]:
     segments = Segments(folder, 1 << 20)
     segments.begin()
     counters = Counters.create(segments.folder)
     spool = Spool(segments, counters, **spool_settings)
-    edge = Edge(Domains(KEYRING), spool, counters, clock=lambda: 1_795_000_100_000_000_000)
+    edge = Edge(
+        Domains(KEYRING),
+        spool,
+        counters,
+        clock=lambda: 1_795_000_100_000_000_000,
+        registered=lambda: registered,
+    )
     config = uvicorn.Config(
         application(_never),
         http=BoundedProtocol,
