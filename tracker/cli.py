@@ -5,7 +5,7 @@ from sysexits.h, never as a traceback.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Final, NoReturn
 
@@ -41,14 +41,21 @@ COMMANDS: Final = {
     "demo": "demo",
 }
 
+# Commands of a group that need what is slow to load, and so have a module of their own.
+APART: Final = {"domains": {"check": "domains_check", "dns": "domains_check"}}
 
-def application(names: Iterable[str]) -> typer.Typer:
-    """Return the command line with these commands: nobody waits for what they didn't ask for."""
+
+def application(names: Iterable[str], asked: str = "") -> typer.Typer:
+    """Return the command line with these commands: nobody waits for what they didn't ask for.
+
+    `asked` is the word behind the first: a command of a group, if that is one.
+    """
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(help="Record opens, clicks and unsubscribes of the mail that you send.")(_nothing)
     for name in names:
         module = import_module(f"tracker.commands.{COMMANDS[name]}")
         if group := getattr(module, "app", None):
+            _complete(group, APART.get(name, {}), asked)
             app.add_typer(group, name=name)
         else:
             app.command(name)(getattr(module, name))
@@ -58,12 +65,12 @@ def application(names: Iterable[str]) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, else the given one; leave with its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    app = application(given[:1] if given and given[0] in COMMANDS else COMMANDS)
+    first, asked, *_ = *given, "", ""
+    app = application([first] if first in COMMANDS else COMMANDS, asked)
     try:
         status = app(given, prog_name="tracker", standalone_mode=False)
     except TyperException as error:
-        # Its message is empty where the help was printed in its stead.
-        _leave(error.format_message(), Exit.USAGE)
+        _leave(_misused(error), Exit.USAGE)
     except Mistake as mistake:
         _leave(str(mistake), mistake.status)
     except (KeyringError, KeyFileError) as error:
@@ -74,6 +81,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except typer.Abort:
         _leave("nothing was changed", Exit.USAGE)
     sys.exit(status or Exit.OK)
+
+
+def _complete(group: typer.Typer, apart: Mapping[str, str], asked: str) -> None:
+    """Add the commands that stand apart, unless another one was asked for."""
+    there = {one.name or getattr(one.callback, "__name__", "") for one in group.registered_commands}
+    if asked in there:
+        return
+    for name in (one for one in apart if one not in there):
+        module = import_module(f"tracker.commands.{apart[name]}")
+        group.command(name)(getattr(module, name))
+
+
+def _misused(error: TyperException) -> str:
+    """Say what is wrong, and where it says what would be right."""
+    # Empty where the help was printed in its stead; pydantic begins what we say with its own words.
+    sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{sentence}; see '{context.command_path} --help'" if sentence and context else sentence
 
 
 def _leave(sentence: str, status: Exit) -> NoReturn:

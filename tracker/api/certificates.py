@@ -16,8 +16,10 @@ from certs.issuing.standing import Standing, Status, standing_of, standings
 from certs.vault.database import Vault, VaultUnavailable
 from certs.vault.progress import Progress
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.grant import Grant
 from tracker.api.operation import Operation
 from tracker.domains import BadSetting, canonical_tracking_name
+from tracker.store import audit
 
 ABSENT: Final = (
     "certificates are not looked after here: set 'edge.tls_listen', or see the log for what keeps"
@@ -105,17 +107,20 @@ class CertificateApi:
         vault, found = await self._found(request)
         if found.status == "active":
             raise Refused(f"{found.name} has a certificate already", 409)
-        return await self._asked(vault, found)
+        return await self._asked(request, vault, found)
 
     async def renew(self, request: Request) -> Answer:
         """Renew the name's certificate at once, within the CA's limits."""
-        return await self._asked(*await self._found(request))
+        return await self._asked(request, *await self._found(request))
 
-    async def _asked(self, vault: Vault, found: Standing) -> Answer:
+    async def _asked(self, request: Request, vault: Vault, found: Standing) -> Answer:
         try:
             await Progress(vault).ask(found.name, outcome.renewing(found.generation))
         except VaultUnavailable as error:
             raise Refused(str(error), 503) from error
+        grant: Grant = request.state.grant
+        entry = audit.entry(grant.who, "certificate.renew", found.name)
+        await audit.Audit(request.app.state.store).add(entry)
         where = f"/v2/x509/{found.name}/status"
         return answered(Begun("Initiated x509 key pair generation", where), 202)
 

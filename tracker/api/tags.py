@@ -13,10 +13,12 @@ from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
 from tracker.api.form import URLENCODED, fields
+from tracker.api.grant import Grant
 from tracker.api.links import origin
 from tracker.api.number import number
 from tracker.api.operation import Operation, Parameter
 from tracker.api.stats import ASKED, told
+from tracker.store import audit
 from tracker.store.row import SECOND, exact
 from tracker.store.stats import KnownTag, Stats, TagPage
 
@@ -101,8 +103,11 @@ async def describe(request: Request) -> Answer:
     description = dict(await fields(request)).get("description")
     if description is None or len(description) > DESCRIPTION_CHARACTERS:
         raise Refused(f"`description` should be there, in {DESCRIPTION_CHARACTERS} characters")
-    if not await _stats(request).describe(_domain(request), _tag(request), description):
+    known = await _known(request)
+    if not await _stats(request).describe(_domain(request), known.tag, description):
         raise _missing()
+    changed = {"before": {"description": known.description}, "after": {"description": description}}
+    await _log(request, "tag.describe", **changed)
     return answered(Said("Tag updated"))
 
 
@@ -110,6 +115,7 @@ async def drop(request: Request) -> Answer:
     """Take a tag off the list; 404 if it isn't there."""
     if not await _stats(request).drop(_domain(request), _tag(request)):
         raise _missing()
+    await _log(request, "tag.remove")
     return answered(Said("Tag deleted"))
 
 
@@ -162,6 +168,13 @@ def _tag(request: Request) -> str:
     if not named:
         raise Refused("`tag` is missing")
     return exact(named)
+
+
+async def _log(request: Request, action: str, **changed: Any) -> None:
+    grant: Grant = request.state.grant
+    subject = f"{_domain(request)} {_tag(request)}"
+    entry = audit.entry(grant.who, action, subject, **changed)
+    await audit.Audit(request.app.state.store).add(entry)
 
 
 def _missing() -> Refused:

@@ -10,7 +10,7 @@ import typer
 
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
-from tracker.commands.stored import stored
+from tracker.commands.stored import there
 from tracker.settings import Settings
 from tracker.store.audit import MOST, Audit, Entry
 
@@ -40,5 +40,5 @@ def _line(entry: Entry) -> Iterator[str]:
 
 
 async def _newest(settings: Settings, limit: int) -> list[Entry]:
-    async with stored(settings) as store:
+    async with there(settings) as store:
         return await Audit(store).newest(limit)

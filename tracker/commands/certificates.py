@@ -17,6 +17,7 @@ from certs.vault.master import MasterKey, MasterKeyError
 from certs.vault.progress import Progress
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
+from tracker.commands.stored import log_change
 from tracker.domains import BadSetting, canonical_tracking_name
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
@@ -27,14 +28,17 @@ app = typer.Typer(no_args_is_help=True, help="Certificates of tracking domains."
 REASONS: Final = {"unspecified": 0, "key-compromise": 1, "superseded": 4, "ended": 5}
 WORST: Final = {"expired": 2, "error": 2, "processing": 1, "active": 0}  # exit statuses
 
-Name = Annotated[str, typer.Argument(help="The tracking domain.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A tracking domain.")]
 Result = TypeVar("Result")
 
 
 @app.command()
 def status(
     name: Annotated[
-        str, typer.Argument(help="A tracking domain; without one, all.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="[NAME]", help="A tracking domain; without one, all.", show_default=False
+        ),
     ] = "",
     config: Config = None,
     as_json: AsJson = False,
@@ -60,7 +64,9 @@ def renew(name: Name, config: Config = None) -> None:
         (found,) = await _one(name)(vault)
         await Progress(vault).ask(name, outcome.renewing(found.generation))
 
-    _run(configured(config), ask)
+    settings = configured(config)
+    _run(settings, ask)
+    log_change(settings, "certificate.renew", name)
     typer.echo(f"{name} is to be renewed: see 'tracker certificates status {name}'")
 
 
@@ -83,7 +89,9 @@ def revoke(
             raise Mistake(f"{name} has no certificate to revoke", Exit.DATA)
         await Progress(vault).ask(name, outcome.revoking(found.generation, REASONS[reason]))
 
-    _run(configured(config), ask)
+    settings = configured(config)
+    _run(settings, ask)
+    log_change(settings, "certificate.revoke", name, after={"reason": reason})
     typer.echo(f"{name} is to be revoked: see 'tracker certificates status {name}'")
 
 

@@ -1,10 +1,10 @@
-"""`tracker dead`: hits that a sink does not have, and another chance for them."""
+"""`tracker dead`: hits that a sink does not have, and another chance for them, or none."""
 
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -14,9 +14,12 @@ from rich.table import Table
 from tracker import ledger
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
+from tracker.commands.stored import log_change
 from tracker.dead import DeadLetters, Letter
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.mistake import Exit, Mistake
+
+NO_SUCH: Final = "no dead letter has such an id: see 'tracker dead list'"
 
 app = typer.Typer(no_args_is_help=True, help="Hits that could not be delivered.")
 
@@ -63,13 +66,44 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def replay(
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Event ids; without any, all.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Event ids; without any, all.", show_default=False),
     ] = None,
     config: Config = None,
 ) -> None:
     """Offer dead letters to their sinks again; the back office does it within a second."""
-    with _letters(configured(config).data) as letters:
+    settings = configured(config)
+    with _letters(settings.data) as letters:
         count = letters.replay(ids or None)
     if ids and not count:
-        raise Mistake("no dead letter has such an id: see 'tracker dead list'", Exit.DATA)
+        raise Mistake(NO_SUCH, Exit.DATA)
+    if count:
+        log_change(settings, "dead.replay", _subject(ids), after={"letters": count})
     typer.echo(f"{count} to be replayed")
+
+
+@app.command()
+def discard(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Event ids; without any, all.", show_default=False),
+    ] = None,
+    config: Config = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Drop dead letters for good: what recipients did there is never counted."""
+    settings = configured(config)
+    with _letters(settings.data) as letters:
+        if not yes:
+            which = "These" if ids else "All"
+            typer.confirm(f"{which} dead letters will be gone. Go on?", abort=True)
+        count = letters.discard(ids or None)
+    if ids and not count:
+        raise Mistake(NO_SUCH, Exit.DATA)
+    if count:
+        log_change(settings, "dead.discard", _subject(ids), before={"letters": count})
+    typer.echo(f"{count} discarded")
+
+
+def _subject(ids: list[str] | None) -> str:
+    return ", ".join(ids) if ids else "all"

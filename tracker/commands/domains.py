@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from tracker.commands import domains_check, domains_sending
+from tracker.commands import domains_sending
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.registered import given, plainly, register
 from tracker.commands.shown import printable
@@ -42,7 +42,9 @@ app = typer.Typer(no_args_is_help=True, help="Tracking domains, and what is done
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A tracking domain.")]
 Sending = Annotated[
     str | None,
-    typer.Option(metavar="DOMAIN", help="Whose mail has links that lead there.", show_default=""),
+    typer.Option(
+        metavar="DOMAIN", help="Whose mail has links that lead there.", show_default=False
+    ),
 ]
 Scheme = Annotated[
     WebScheme | None,
@@ -277,5 +279,3 @@ async def _snapshot(settings: Settings) -> str:
 
 
 app.command("sending")(domains_sending.sending)
-app.command("check")(domains_check.check)
-app.command("dns")(domains_check.dns)

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tracker.api.answer import Refused
 from tracker.api.listing import Listing, requested
 from tracker.commands.options import Config, configured
-from tracker.commands.stored import stored
+from tracker.commands.stored import there
 from tracker.export.forms import FORMS, FormName, FormUnavailable
 from tracker.export.walk import Range, pages
 from tracker.mistake import Exit, Mistake
@@ -59,7 +59,7 @@ def export(
         raise Mistake(error.message, Exit.USAGE) from error
     wanted = Range(exact(domain) if domain else None, listing.low, listing.high, listing.tree())
     try:
-        with _file(output) as file, _progress(listing) as progress:
+        with _file(output, binary=form == "parquet") as file, _progress(listing) as progress:
             count = asyncio.run(_write(settings, wanted, form, file, progress))
     except FormUnavailable as error:
         raise Mistake(str(error), Exit.UNAVAILABLE) from error
@@ -71,8 +71,8 @@ async def _write(
 ) -> int:
     form = FORMS[name]()
     count = 0
-    file.write(form.begin())
-    async with stored(settings) as store:
+    async with there(settings) as store:
+        file.write(form.begin())
         async for page in pages(store, wanted):
             file.write(form.feed(page.documents))
             count += len(page.documents)
@@ -111,12 +111,16 @@ def _progress(listing: Listing) -> Iterator[Bar]:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
+def _file(path: Path, *, binary: bool) -> Iterator[BinaryIO]:
     """Lend a file that takes the place of another only if it was written whole."""
     if path == STANDARD_OUTPUT:
+        if binary and sys.stdout.isatty():
+            raise Mistake("it is no text for a terminal: name a file by --output", Exit.USAGE)
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if not path.parent.is_dir():
+        raise Mistake(f"there is no folder {path.parent} to write {path.name} to", Exit.NO_INPUT)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -10,6 +10,7 @@ import typer
 from tracker import folder, geo
 from tracker.commands.options import Config, configured
 from tracker.commands.progress import progress
+from tracker.commands.stored import log_change
 from tracker.download import Unfetchable
 from tracker.enrich.place import PlaceError
 from tracker.geo.sources import Provider, origins, provider
@@ -57,6 +58,7 @@ def update(
     if not found.new:
         typer.echo(f"{target} is up to date: {built}")
         return
+    log_change(settings, "geo.update", target.name, after={"from": chosen, "is": built})
     typer.echo(f"{target} is now {built}; a running back office takes it up within seconds")
     if chosen == "dbip":
         typer.echo("Pages that show places from it must link to https://db-ip.com (CC BY 4.0).")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rewriter.keyring import BadDomain, Keyring
 from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.stored import log_change
 from tracker.mistake import Exit, Mistake
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign links and seal addresses.")
@@ -18,9 +19,11 @@ app = typer.Typer(no_args_is_help=True, help="The keys that sign links and seal 
 @app.command()
 def new(config: Config = None) -> None:
     """Add a key that signs from now on; the first one makes the keyring."""
-    path = configured(config).keyring_path
+    settings = configured(config)
+    path = settings.keyring_path
     keyring = Keyring.load(path).rotated() if path.exists() else Keyring.new()
     keyring.save(path)
+    log_change(settings, "key.new", str(keyring.keys[-1].id))
     Console().print(f"key {keyring.keys[-1].id} signs from now on; the keyring is {path}")
 
 
@@ -49,16 +52,20 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def retire(
-    key: Annotated[int, typer.Argument(help="The id of the key.", show_default=False)],
+    key: Annotated[
+        int, typer.Argument(metavar="ID", help="The id that `list` shows.", show_default=False)
+    ],
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
     """Let a key neither sign nor verify: links that it signed lead nowhere from then on."""
-    path = configured(config).keyring_path
+    settings = configured(config)
+    path = settings.keyring_path
     keyring = Keyring.load(path).retire(key)
-    if not yes and not typer.confirm(f"Links signed with key {key} will stop working. Go on?"):
-        return
+    if not yes:
+        typer.confirm(f"Links signed with key {key} will stop working. Go on?", abort=True)
     keyring.save(path)
+    log_change(settings, "key.retire", str(key))
     Console().print(f"key {key} is retired")
 
 

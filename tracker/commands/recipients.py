@@ -10,7 +10,7 @@ import typer
 
 from tracker import ledger
 from tracker.commands.options import Config, configured
-from tracker.commands.stored import stored, who
+from tracker.commands.stored import there, who
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.mistake import Exit, Mistake
 from tracker.recipients import Erased, Recipients
@@ -68,7 +68,7 @@ async def _erase(settings: Settings, address: str, domains: frozenset[str]) -> E
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Recipients]:
     try:
-        async with stored(settings) as store:
+        async with there(settings) as store:
             with contextlib.closing(Ledger.open(settings.data / ledger.FILE)) as book:
                 yield Recipients.open(store, book, settings.keyring_path)
     except LedgerUnavailable as error:

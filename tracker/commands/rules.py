@@ -1,7 +1,6 @@
 """`tracker rules`: the tables that tell people from machines, newer than the release."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -12,9 +11,11 @@ from rich.table import Table
 from tracker import folder, rules
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.progress import progress
+from tracker.commands.stored import log_change
 from tracker.download import Unfetchable
 from tracker.enrich.tables import FILES, RulesError
 from tracker.mistake import Exit, Mistake
+from tracker.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Who is a machine: the tables that tell.")
 
@@ -53,17 +54,19 @@ def update(
         if name not in there:
             raise Mistake(f"nothing tells where {name} comes from: set rules.tables", Exit.CONFIG)
     folder.prepare(settings.data)
-    failed = [name for name in wanted if not _updated(settings.rules_folder, name, there[name])]
+    failed = [name for name in wanted if not _updated(settings, name, there[name])]
     if failed:
         raise Mistake(f"not updated: {', '.join(failed)}; they stay as they were", Exit.UNAVAILABLE)
 
 
-def _updated(at: Path, name: str, source: str) -> bool:
+def _updated(settings: Settings, name: str, source: str) -> bool:
     try:
         with progress(name) as bar:
-            new = rules.update(at, name, source, datetime.now(UTC).date(), bar)
+            new = rules.update(settings.rules_folder, name, source, datetime.now(UTC).date(), bar)
     except (Unfetchable, RulesError) as error:
         typer.echo(f"{name}: {error}", err=True)
         return False
+    if new:
+        log_change(settings, "rules.update", name, after={"from": source})
     typer.echo(f"{name}: {'new' if new else 'no change'}, from {source}")
     return True

@@ -1,13 +1,16 @@
 """The store as commands use it, beside a back office that runs or without one."""
 
+import asyncio
 import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from tracker import folder
 from tracker.mistake import Exit, Mistake
 from tracker.roles import STORE
 from tracker.settings import Settings
+from tracker.store import audit
 from tracker.store.database import Store, StoreError, StoreUnavailable
 
 
@@ -25,6 +28,37 @@ async def stored(settings: Settings) -> AsyncIterator[Store]:
         raise Mistake(str(error), Exit.UNAVAILABLE) from error
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def there(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store that is there: of an empty one, nobody would be suppressed. Raises Mistake."""
+    path = settings.data / STORE
+    if not path.exists():
+        raise Mistake(
+            f"there is no {path}: no back office has run there yet, or 'data' is another folder",
+            Exit.NO_INPUT,
+        )
+    async with stored(settings) as store:
+        yield store
+
+
+def log_change(
+    settings: Settings, action: str, subject: str, *, before: Any = None, after: Any = None
+) -> None:
+    """Tell the audit log of a change that was made elsewhere than in the store. Raises Mistake."""
+
+    async def add() -> None:
+        async with stored(settings) as store:
+            entry = audit.entry(who(), action, subject, before=before, after=after)
+            await audit.Audit(store).add(entry)
+
+    try:
+        asyncio.run(add())
+    except Mistake as mistake:
+        raise Mistake(f"it is done, but the audit log isn't told: {mistake}", mistake.status) from (
+            mistake
+        )
 
 
 def who() -> str:

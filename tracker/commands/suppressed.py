@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from tracker.commands.options import Config, configured
-from tracker.commands.stored import stored
+from tracker.commands.stored import there
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
 from tracker.store.row import exact
@@ -51,12 +51,12 @@ def suppressed(
 
 
 async def _of(settings: Settings, domain: str, address: str) -> Suppression | None:
-    async with stored(settings) as store:
+    async with there(settings) as store:
         return (await Suppressions(store).of(domain, [address])).get(exact(address))
 
 
 async def _filter(settings: Settings, domain: str, tags: Sequence[str]) -> None:
-    async with stored(settings) as store:
+    async with there(settings) as store:
         suppressions = Suppressions(store)
         lines = _lines()
         while some := list(islice(lines, AT_ONCE)):

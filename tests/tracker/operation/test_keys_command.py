@@ -64,7 +64,7 @@ def test_an_exported_keyring_signs_for_its_domain_and_no_other(tracker: Tracker)
         (("retire", "1", "--yes"), Exit.CONFIG, "no keyring at data/keyring.json"),
         (("export",), Exit.USAGE, "Missing option '--domain'"),
         (("export", "--domain", "t.example"), Exit.CONFIG, "no keyring at"),
-        (("retire", "x"), Exit.USAGE, "'key': Input should be a valid integer"),
+        (("retire", "x"), Exit.USAGE, "'ID': Input should be a valid integer"),
     ],
 )
 def test_a_mistake_is_one_sentence(
