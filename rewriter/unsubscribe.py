@@ -4,7 +4,8 @@ In: bytes or text of a message. Out: where a placeholder stands and which scope 
 the category of the token's link: the edge reads it there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from rewriter.tokens import Link
@@ -23,12 +24,28 @@ _NAMES: Final = tuple(
 )
 
 
-def unsubscribe_link(scope: str = "domain", list_name: str = "") -> Link:
-    """Give the link of an unsubscribe token; `scope` is domain, tag or list.
+Scopes = Mapping[str, Link]
+"""The link of each scope's token, as far as the message has what the scope is about."""
 
-    A list's link has its name. Where nothing names the list, it ends all mail of the domain.
+ALL_MAIL: Final = Link(category="domain")
+OF_A_PAGE: Final[Scopes] = MappingProxyType(
+    {"domain": ALL_MAIL, "tag": Link(category="tag"), "list": Link(category="list")}
+)
+
+
+def scopes_of(*, list_name: str, tagged: bool) -> Scopes:
+    """Give the scopes of a message that goes to a list or to none, and has tags or none.
+
+    What names no list, or has no tags, can end all mail alone: the token says so, and so the
+    page where a recipient decides.
     """
-    return Link(name=list_name if scope == "list" else "", category=scope)
+    return MappingProxyType(
+        {
+            "domain": ALL_MAIL,
+            "tag": OF_A_PAGE["tag"] if tagged else ALL_MAIL,
+            "list": Link(name=list_name, category="list") if list_name else ALL_MAIL,
+        }
+    )
 
 
 def holds_unsubscribe(text: str) -> bool:

@@ -25,7 +25,7 @@ from rewriter.report import Caution, CautionCode, LinkReport, Reason
 from rewriter.splice import Edit
 from rewriter.switches import NO_CHOICE
 from rewriter.tokens import CLICK, OPEN, UNSUBSCRIBE, BadToken, Context, Link, Tokens
-from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
+from rewriter.unsubscribe import OF_A_PAGE, Scopes, find_unsubscribes
 from rewriter.urls import NotFollowed, Url, resolve
 
 Change = Edit | Slot
@@ -44,20 +44,25 @@ _OWN_LINKS: Final = 64
 
 
 def plan_page(
-    html: bytes, policy: Policy, *, charset: str = "", first: bool = True, list_name: str = ""
+    html: bytes,
+    policy: Policy,
+    *,
+    charset: str = "",
+    first: bool = True,
+    scopes: Scopes = OF_A_PAGE,
 ) -> Plan:
     """Plan the edits of one page.
 
     `charset` is the label in the message's header, if there is one. Only the first page of a
-    message gets pixel, footer and hidden link; AMP never does. `list_name` is that of the mailing
-    list that the message goes to.
+    message gets pixel, footer and hidden link; AMP never does. `scopes` are those of the message's
+    unsubscribe links.
     """
     if policy.config.privacy == "off":
         return Plan()
-    page = _Page(html, policy, scan(html), page_codec(html, charset), list_name)
+    page = _Page(html, policy, scan(html), page_codec(html, charset), scopes)
     links, changes = page.links()
     unsubscribes = [
-        page.slot(start, end, UNSUBSCRIBE, unsubscribe_link(scope, list_name))
+        page.slot(start, end, UNSUBSCRIBE, scopes[scope])
         for start, end, scope in find_unsubscribes(html)
     ]
     changes += unsubscribes
@@ -95,10 +100,10 @@ class _Page:
     """One page and what was found in it."""
 
     def __init__(
-        self, html: bytes, policy: Policy, markup: Markup, encoding: str, list_name: str
+        self, html: bytes, policy: Policy, markup: Markup, encoding: str, scopes: Scopes
     ) -> None:
         self.html = html
-        self.list_name = list_name
+        self.scopes = scopes
         self.policy = policy
         self.config = policy.config
         self.markup = markup
@@ -162,7 +167,7 @@ class _Page:
         at = pixel.body_end(self.markup)
         done = 0
         for start, end, scope in find_unsubscribes(footer):
-            link = unsubscribe_link(scope, self.list_name)
+            link = self.scopes[scope]
             yield self.slot(at, at, UNSUBSCRIBE, link, before=footer[done:start])
             done = end
         yield Edit(at, at, footer[done:])

@@ -18,7 +18,7 @@ from rewriter.mime.text import unsubscribes
 from rewriter.plan import Slot
 from rewriter.splice import Edit
 from rewriter.tokens import UNSUBSCRIBE
-from rewriter.unsubscribe import unsubscribe_link
+from rewriter.unsubscribe import ALL_MAIL, Scopes
 
 LIST_ID: Final = b"list-id"
 # RFC 2919 §2, §3: labels between dots, in angle brackets behind what describes the list. Without
@@ -49,13 +49,14 @@ def list_name(headers: Headers) -> str:
     return match[1].decode().lower() if len(match[1]) <= MOST_LIST_NAME else ""
 
 
-def placeholders(headers: Headers, policy: Policy, removed: Container[Field]) -> Iterator[Slot]:
+def placeholders(
+    headers: Headers, policy: Policy, removed: Container[Field], scopes: Scopes
+) -> Iterator[Slot]:
     """Give a slot for each unsubscribe placeholder in the fields that stay."""
-    name = list_name(headers)
     for field in headers.fields:
         if field in removed or field.name in LETTERHEAD or field.name.startswith(STRUCTURE):
             continue
-        for slot in unsubscribes(headers.data[field.value : field.end], policy, name):
+        for slot in unsubscribes(headers.data[field.value : field.end], policy, scopes):
             yield replace(slot, start=slot.start + field.value, end=slot.end + field.value)
 
 
@@ -83,7 +84,7 @@ def list_unsubscribe(headers: Headers, policy: Policy, eol: bytes) -> list[Chang
         if not ours or headers.all(LIST_UNSUBSCRIBE_POST):
             return []
         return [Edit(at, at, ONE_CLICK + eol)]
-    frame = policy.tokens.seal_link(unsubscribe_link())
+    frame = policy.tokens.seal_link(ALL_MAIL)
     before = b"List-Unsubscribe: <" + policy.url(UNSUBSCRIBE)
     after = b">" + eol
     if not headers.all(LIST_UNSUBSCRIBE_POST):

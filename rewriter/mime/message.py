@@ -26,6 +26,7 @@ from rewriter.plan import Mint
 from rewriter.report import LinkReport
 from rewriter.splice import Edit
 from rewriter.tokens import Context, FrameTooLarge, Tokens
+from rewriter.unsubscribe import Scopes, scopes_of
 
 UNKNOWN: Final = Letterhead()
 NO_VALUES: Final[Values] = {}
@@ -146,7 +147,8 @@ class PlannedMessage:
         headers = self.structure.headers
         changes: list[listheaders.Change] = list(listheaders.removed(self.controls.fields))
         if headers.separated and not self.structure.left_alone:
-            changes += listheaders.placeholders(headers, self.policy, self.controls.fields)
+            scopes = _scopes(self.structure, self.controls)
+            changes += listheaders.placeholders(headers, self.policy, self.controls.fields, scopes)
             # Without a recipient, a one-click POST could end nobody's subscription.
             if self.policy.config.list_unsubscribe and context.recipient:
                 changes += listheaders.list_unsubscribe(headers, self.policy, self._eol)
@@ -196,12 +198,10 @@ def plan_message(data: bytes, policy: Policy) -> PlannedMessage:
     notices = [*structure.notices, *controls.notices]
     seen: set[bytes] = set()
     eol = line_end(data, structure.start) or b"\n"
-    list_name = listheaders.list_name(structure.headers)
+    scopes = _scopes(structure, controls)
     for part in structure.parts:
         try:
-            planned = plan_part(
-                part, policy, eol, first=part.media.name not in seen, list_name=list_name
-            )
+            planned = plan_part(part, policy, eol, first=part.media.name not in seen, scopes=scopes)
         except LeftAlone as reason:
             notices.append(Notice(reason.code, part.path, reason.detail))
             continue
@@ -228,6 +228,11 @@ def rewrite_message(
         if policy.config.strict:
             raise
         return RewrittenMessage(data, refusal.notices)
+
+
+def _scopes(structure: Structure, controls: Controls) -> Scopes:
+    name = listheaders.list_name(structure.headers)
+    return scopes_of(list_name=name, tagged=bool(controls.tags))
 
 
 def _mint(tokens: Tokens, context_frame: bytes, kind: bytes, link_frame: bytes) -> bytes:

@@ -23,6 +23,7 @@ from rewriter.mime.transfer import Body, decode
 from rewriter.notices import LeftAlone, Notice
 from rewriter.plan import Mint, Plan, Slot
 from rewriter.splice import Edit, splice
+from rewriter.unsubscribe import OF_A_PAGE, Scopes
 
 HTML: Final = b"text/html"
 AMP: Final = b"text/x-amp-html"
@@ -127,11 +128,11 @@ class PlannedPart:
 
 
 def plan_part(
-    part: Part, policy: Policy, eol: bytes, *, first: bool, list_name: str = ""
+    part: Part, policy: Policy, eol: bytes, *, first: bool, scopes: Scopes = OF_A_PAGE
 ) -> PlannedPart | None:
     """Plan one part; None where nothing is asked for. `first` is for the first of its type.
 
-    `list_name` is that of the mailing list that the message goes to.
+    `scopes` are those of the message's unsubscribe links.
 
     Raises LeftAlone.
     """
@@ -147,19 +148,19 @@ def plan_part(
     body = decode(data, part.body, part.end, part.encoding, eol)
     seen = view(body.text, part.media.charset)
     if name == TEXT:
-        plan = _text_plan(part, seen, policy, first=first, list_name=list_name)
+        plan = _text_plan(part, seen, policy, first=first, scopes=scopes)
     else:
         plan = plan_page(
             seen.text,
             policy,
             charset=seen.charset,
             first=first and name == HTML,
-            list_name=list_name,
+            scopes=scopes,
         )
     return PlannedPart(part, body, seen, plan, policy, eol)
 
 
-def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool, list_name: str) -> Plan:
+def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool, scopes: Scopes) -> Plan:
     if PGP in seen.text:
         raise LeftAlone("signed", "PGP")
     return plan_text(
@@ -168,7 +169,7 @@ def _text_plan(part: Part, seen: View, policy: Policy, *, first: bool, list_name
         charset=seen.charset,
         delsp=part.media.parameters.get(b"delsp", b"").lower() == b"yes",
         footer=seen.encoded(policy.config.unsubscribe_text) if first else b"",
-        list_name=list_name,
+        scopes=scopes,
     )
 
 

@@ -20,7 +20,7 @@ from rewriter.plan import Plan, Slot
 from rewriter.report import LinkReport
 from rewriter.splice import Edit
 from rewriter.tokens import CLICK, UNSUBSCRIBE
-from rewriter.unsubscribe import find_unsubscribes, unsubscribe_link
+from rewriter.unsubscribe import OF_A_PAGE, Scopes, find_unsubscribes
 
 _WORD: Final = rb"[^\s<>\"\x00-\x1f\x7f]++"
 _BRACKETED: Final = rb"<(?:URL:)?(https?://%b(?:[ \t]*+\r?\n[ \t]*+%b)*+)[ \t]*+>" % (_WORD, _WORD)
@@ -43,16 +43,16 @@ def plan_text(
     charset: str = "",
     delsp: bool = False,
     footer: bytes = b"",
-    list_name: str = "",
+    scopes: Scopes = OF_A_PAGE,
 ) -> Plan:
     """Plan the edits of one text part.
 
     `delsp` is the parameter of format=flowed; `footer` is put at the end of a text that has no
-    unsubscribe link of ours yet, `list_name` names the mailing list that the message goes to.
+    unsubscribe link of ours yet, `scopes` are those of the message's links.
     """
-    changes: list[Edit | Slot] = list(unsubscribes(text, policy, list_name))
+    changes: list[Edit | Slot] = list(unsubscribes(text, policy, scopes))
     if not changes and policy.url(UNSUBSCRIBE) not in text:
-        changes += _footer(footer, len(text), policy, list_name)
+        changes += _footer(footer, len(text), policy, scopes)
     reports = []
     for reference, start, end in _references(text, charset, delsp=delsp, policy=policy):
         decision = policy.decide(reference)
@@ -81,16 +81,16 @@ def _named(reference: Reference, decision: Decision) -> Reference:
     return replace(reference, choice=choice)
 
 
-def unsubscribes(text: bytes, policy: Policy, list_name: str = "") -> Iterator[Slot]:
+def unsubscribes(text: bytes, policy: Policy, scopes: Scopes = OF_A_PAGE) -> Iterator[Slot]:
     """Give a slot for each placeholder of an unsubscribe link."""
     for start, end, scope in find_unsubscribes(text):
-        frame = policy.tokens.seal_link(unsubscribe_link(scope, list_name))
+        frame = policy.tokens.seal_link(scopes[scope])
         yield Slot(start, end, policy.url(UNSUBSCRIBE), UNSUBSCRIBE, frame)
 
 
-def _footer(text: bytes, at: int, policy: Policy, list_name: str) -> Iterator[Edit | Slot]:
+def _footer(text: bytes, at: int, policy: Policy, scopes: Scopes) -> Iterator[Edit | Slot]:
     done = 0
-    for slot in unsubscribes(text, policy, list_name):
+    for slot in unsubscribes(text, policy, scopes):
         yield replace(slot, start=at, end=at, before=text[done : slot.start] + slot.before)
         done = slot.end
     if text[done:]:

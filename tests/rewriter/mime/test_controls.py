@@ -200,7 +200,16 @@ def test_a_lists_unsubscribe_link_names_the_list_wherever_it_stands(
     message = page(html, own, *(field.encode("latin-1") for field in fields))
     found = UNSUBSCRIBE.finditer(bytes(rewritten(message)))
     scopes = [(link.category, link.name) for link in (open_link(one[1]) for one in found)]
-    assert scopes == [("list", name), ("list", name), ("list", name), ("domain", "")]
+    ended = ("list" if name else "domain", name)
+    assert scopes == [ended, ended, ended, ("domain", "")]
+
+
+@pytest.mark.parametrize(("tags", "scope"), [((), "domain"), ((b"X-Mailgun-Tag: news",), "tag")])
+def test_what_ends_mail_of_no_tag_says_that_it_ends_all(
+    tags: tuple[bytes, ...], scope: str
+) -> None:
+    out = bytes(rewritten(page(b"<p>%tag_unsubscribe_url%</p>", *tags)))
+    assert [open_link(one[1]).category for one in UNSUBSCRIBE.finditer(out)] == [scope]
 
 
 def test_a_lists_unsubscribe_link_in_text_and_footers_names_it_too() -> None:
