@@ -6,17 +6,17 @@ so: of two events that come in the wrong order, the later one in time still wins
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Table, Text
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
 from tracker.store.change import Change
 from tracker.store.row import Row, exact
+from tracker.store.sqlite import upsert, write
 
 ALL: Final = "*"  # every mail of the sending domain
 LIST: Final = "list:"  # before a list's name, which no tag can then be mistaken for
@@ -67,8 +67,7 @@ async def follow(connection: AsyncConnection, changes: Sequence[Change]) -> None
 
 async def decide(connection: AsyncConnection, decisions: Iterable[Decision]) -> None:
     """Have decisions hold, but where a later one does already."""
-    if values := [asdict(one) for one in decisions]:
-        await connection.execute(_DECIDE, values)
+    await write(connection, _DECIDE, [astuple(one) for one in decisions])
 
 
 def _decisions(row: Row) -> Iterator[Decision]:
@@ -90,9 +89,8 @@ def _tags(row: Row) -> Sequence[str]:
     return (ALL,)
 
 
-_new = insert(suppression_table)
-_DECIDE: Final = _new.on_conflict_do_update(
-    index_elements=suppression_table.primary_key.columns,
-    set_={"at": _new.excluded.at, "suppressed": _new.excluded.suppressed},
-    where=_new.excluded.at >= suppression_table.c.at,
+_DECIDE: Final = upsert(
+    suppression_table,
+    lambda new: {"at": new["at"], "suppressed": new["suppressed"]},
+    where=lambda new: new["at"] >= suppression_table.c.at,
 )

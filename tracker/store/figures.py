@@ -11,7 +11,7 @@ whose delivery nobody told of.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, Final, Literal, get_args
 
@@ -84,30 +84,36 @@ def key(row: Row) -> int | None:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
 
 
+class _Document(msgspec.Struct, frozen=True, rename="kebab"):
+    """The fields that are counted; Any, for what an event from elsewhere says may have any form."""
+
+    event: Any = None
+    severity: Any = None
+    reason: Any = None
+    verdict: Any = None
+    flags: Any = None
+    envelope: Any = None
+    geolocation: Any = None
+    client_info: Any = None
+
+
+_document = msgspec.json.Decoder(_Document)
+
+
 class Told:
     """What a document tells to whoever counts it; what it tells in another form is not told."""
 
+    __slots__ = ("_document", "kind", "who")
+
     def __init__(self, document: bytes) -> None:
-        self._document: Mapping[str, Any] = msgspec.json.decode(document)
-        self.kind = self.text("event")
+        self._document = _document.decode(document)
+        self.kind = _text(self._document.event)
         self.who: Who = self._who() if self.kind in {"opened", "clicked"} else "unjudged"
-
-    def value(self, *path: str) -> Any:
-        """Return what stands at a path, None if nothing does."""
-        found: Any = self._document
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        return found
-
-    def text(self, *path: str) -> str:
-        """Return the text at a path in small letters, "" if there is none."""
-        found = self.value(*path)
-        return found.strip().lower() if isinstance(found, str) else ""
 
     @property
     def reason(self) -> str:
         """The first reason of the verdict, without its evidence."""
-        reasons = self.value("verdict", "reasons")
+        reasons = _of(self._document.verdict, "reasons")
         told = reasons[0] if isinstance(reasons, list) and reasons else ""
         name = told.partition(":")[0] if isinstance(told, str) else ""
         return name if REASON.fullmatch(name) else "other"
@@ -120,10 +126,10 @@ class Told:
             case "opened" | "clicked" as kind:
                 return (f"{kind}.{self.who}",)
             case "accepted":
-                incoming = self.value("flags", "is-routed") is True
+                incoming = _of(self._document.flags, "is-routed") is True
                 return ("accepted.incoming" if incoming else "accepted.outgoing",)
             case "delivered":
-                http = self.text("envelope", "transport") == "http"
+                http = _text(_of(self._document.envelope, "transport")) == "http"
                 return ("delivered.http" if http else "delivered.smtp",)
             case "failed":
                 return (self._failure(),)
@@ -146,13 +152,14 @@ class Told:
         provider = "provider", _valued(row.recipient.rpartition("@")[2])
         if self.kind in {"accepted", "delivered"}:
             return (provider,)  # servers did that: it says nothing of where, and how, people read
-        country = "country", _valued(self.text("geolocation", "country"))
-        return country, provider, ("device", _valued(self.text("client-info", "device-type")))
+        country = _text(_of(self._document.geolocation, "country"))
+        device = _text(_of(self._document.client_info, "device-type"))
+        return ("country", _valued(country)), provider, ("device", _valued(device))
 
     def _who(self) -> Who:
         """Tell who it was: as the verdict says, else Mailgun's `bot`, else nobody can say."""
-        bot = self.text("client-info", "bot")
-        match self.text("verdict", "kind"):
+        bot = _text(_of(self._document.client_info, "bot"))
+        match _text(_of(self._document.verdict, "kind")):
             case "proxy" if bot:
                 return "prefetch"  # fetched whether or not the mail is read, as Apple's does
             case "person" | "proxy" | "machine" as kind:
@@ -162,14 +169,24 @@ class Told:
         return "unjudged"
 
     def _failure(self) -> str:
-        reason = self.text("reason")
-        if self.text("severity") == "temporary":
+        reason = _text(self._document.reason)
+        if _text(self._document.severity) == "temporary":
             return "failed.temporary.espblock" if reason == "espblock" else "failed.temporary.other"
-        if self.value("flags", "is-delayed-bounce") is True:
+        if _of(self._document.flags, "is-delayed-bounce") is True:
             reason = "delayed-bounce"
         elif reason in BOUNCES:
             reason = "bounce"
         return f"failed.permanent.{reason if reason in PERMANENT else 'other'}"
+
+
+def _of(found: Any, name: str) -> Any:
+    """Return the value of a name in an object; None if it has none, or is no object."""
+    return found.get(name) if isinstance(found, dict) else None
+
+
+def _text(found: Any) -> str:
+    """Return a text in small letters, "" if it is none."""
+    return found.strip().lower() if isinstance(found, str) else ""
 
 
 def _valued(text: str) -> str:
@@ -179,9 +196,11 @@ def _valued(text: str) -> str:
 def touched(pair: Pair, slot: Slot, at: int, tags: tuple[str, ...]) -> Pair:
     """Return the pair after an event at a time in microseconds."""
     known = first(getattr(pair, slot), max(1, at // HOUR))
-    merged = pair.tags if set(tags) <= set(pair.tags) else tuple(sorted({*pair.tags, *tags}))
-    tagged = pair.tagged_delivery or (slot == "delivered" and bool(tags))
-    values: dict[str, Any] = {slot: known, "tags": merged, "tagged_delivery": tagged}
+    values: dict[str, Any] = {slot: known}
+    if not set(tags) <= set(pair.tags):
+        values["tags"] = tuple(sorted({*pair.tags, *tags}))
+    if slot == "delivered" and tags:
+        values["tagged_delivery"] = True
     return replace(pair, **values)
 
 

@@ -6,13 +6,23 @@ revision moves it from one figure to another. Events may go, by retention or era
 stay.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec.structs import asdict
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, case, delete, select
-from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.dialects.sqlite import Insert
+from msgspec.structs import astuple
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Insert,
+    Integer,
+    Table,
+    Text,
+    case,
+    delete,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
@@ -20,6 +30,7 @@ from tracker.store.change import Change, parts
 from tracker.store.document import unpacked
 from tracker.store.figures import HOUR, SLOTS, Pair, Slot, Told, key, put, touched
 from tracker.store.row import Row
+from tracker.store.sqlite import upsert, write
 from tracker.store.tally import Tally
 
 
@@ -90,22 +101,16 @@ COUNTED_BY: Final[Mapping[str, str | None]] = {
 
 async def count(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """Bring the figures up to date with what was just inserted, in the same transaction."""
-    keys = [key(change.row) for change in changes]
-    before = await pairs_of(connection, [known for known in keys if known is not None])
+    # Beside the event loop, which has readers to answer meanwhile.
+    keyed = await asyncio.to_thread(lambda: [(key(change.row), change) for change in changes])
+    before = await pairs_of(connection, [known for known, _ in keyed if known is not None])
     batch = Batch(dict(before))
-    for change, pair_key in zip(changes, keys, strict=True):
-        batch.take(change, pair_key)
+    await asyncio.to_thread(batch.take, keyed)
     for (pair_key, slot), row in batch.undone.items():
         hour = await _first_hour(connection, row, slot)
         batch.pairs[pair_key] = put(batch.pairs[pair_key], slot, hour)
-    changed = {
-        known: pair for known, pair in batch.pairs.items() if pair != before.get(known, Pair())
-    }
-    for known, pair in changed.items():
-        if known in before:
-            batch.tally.share(batch.domains[known], before[known], -1)
-        batch.tally.share(batch.domains[known], pair, +1)
-    await _write(connection, batch.tally, changed)
+    for statement, rows in await asyncio.to_thread(lambda: list(_written(batch, before))):
+        await write(connection, statement, rows)
 
 
 async def forget(connection: AsyncConnection, rows: Iterable[Row]) -> None:
@@ -127,8 +132,12 @@ class Batch:
         self.undone: dict[tuple[int, Slot], Row] = {}  # what may not have happened after all
         self.tally = Tally()
 
-    def take(self, change: Change, pair_key: int | None) -> None:
-        """Count a change; `pair_key` is that of its pair, if it has one."""
+    def take(self, keyed: Iterable[tuple[int | None, Change]]) -> None:
+        """Count changes, each beside the key of its pair, if it has one."""
+        for pair_key, change in keyed:
+            self._take(pair_key, change)
+
+    def _take(self, pair_key: int | None, change: Change) -> None:
         row, told = change.row, Told(change.row.document)
         self.tally.count(row, told.names(), +1)
         slot = told.slot() if pair_key is not None else None
@@ -188,60 +197,45 @@ async def _first_hour(connection: AsyncConnection, row: Row, slot: Slot) -> int:
     return 0
 
 
-async def _write(connection: AsyncConnection, tally: Tally, pairs: Mapping[int, Pair]) -> None:
-    figures = [
-        {"domain": domain, "tag": tag, "hour": hour, "name": name, "count": by}
-        for (domain, tag, hour, name), by in sorted(tally.figures().items())
-        if by
-    ]
-    aggregates = [
-        {"domain": domain, "tag": tag, "dimension": of, "value": value, "name": name, "count": by}
-        for (domain, tag, of, value, name), by in sorted(tally.aggregates().items())
-    ]
-    tags = [
-        {"domain": domain, "tag": tag, "description": "", "first_seen": since, "last_seen": until}
-        for (domain, tag), (since, until) in sorted(tally.seen.items())
-    ]
-    written = [_values(known, pair) for known, pair in sorted(pairs.items())]
-    for statement, values in (
-        (ADD_FIGURE, figures),
-        (ADD_AGGREGATE, aggregates),
-        (SEE_TAG, tags),
-        (PUT_PAIR, written),
-    ):
-        if values:
-            await connection.execute(statement, values)
+def _written(
+    batch: Batch, before: Mapping[int, Pair]
+) -> Iterator[tuple[Insert, list[tuple[Any, ...]]]]:
+    """Yield what a batch comes to, as rows of each table in the order of its key."""
+    tally = batch.tally
+    changed = [one for one in batch.pairs.items() if one[1] != before.get(one[0], Pair())]
+    for known, pair in changed:
+        if known in before:
+            tally.share(batch.domains[known], before[known], -1)
+        tally.share(batch.domains[known], pair, +1)
+    yield ADD_FIGURE, sorted((*of, by) for of, by in tally.figures().items() if by)
+    yield ADD_AGGREGATE, sorted((*of, by) for of, by in tally.aggregates().items())
+    yield SEE_TAG, sorted((*of, "", *times) for of, times in tally.seen().items())
+    yield PUT_PAIR, sorted((known, *_values(pair)) for known, pair in changed)
 
 
-def _values(known: int, pair: Pair) -> dict[str, Any]:
-    return asdict(pair) | {"key": known, "tags": "\n".join(pair.tags)}
+def _values(pair: Pair) -> tuple[Any, ...]:
+    *hours, tags, tagged_delivery = astuple(pair)
+    return (*hours, "\n".join(tags), tagged_delivery)
 
 
 def _adding(table: Table) -> Insert:
-    into = dialect.insert(table)
-    total = table.c["count"] + into.excluded["count"]
-    return into.on_conflict_do_update(
-        index_elements=table.primary_key.columns, set_={"count": total}
-    )
+    return upsert(table, lambda added: {"count": table.c["count"] + added["count"]})
 
 
 ADD_FIGURE: Final = _adding(figure)
 ADD_AGGREGATE: Final = _adding(aggregate)
-_pair = dialect.insert(pair_table)
-PUT_PAIR: Final = _pair.on_conflict_do_update(
-    index_elements=[pair_table.c.key],
-    set_={name: _pair.excluded[name] for name in (*SLOTS, "tags", "tagged_delivery")},
+PUT_PAIR: Final = upsert(
+    pair_table, lambda put: {name: put[name] for name in (*SLOTS, "tags", "tagged_delivery")}
 )
-_tag = dialect.insert(known_tag)
-SEE_TAG: Final = _tag.on_conflict_do_update(
-    index_elements=known_tag.primary_key.columns,
-    set_={
+SEE_TAG: Final = upsert(
+    known_tag,
+    lambda seen: {
         "first_seen": case(
-            (_tag.excluded.first_seen < known_tag.c.first_seen, _tag.excluded.first_seen),
+            (seen.first_seen < known_tag.c.first_seen, seen.first_seen),
             else_=known_tag.c.first_seen,
         ),
         "last_seen": case(
-            (_tag.excluded.last_seen > known_tag.c.last_seen, _tag.excluded.last_seen),
+            (seen.last_seen > known_tag.c.last_seen, seen.last_seen),
             else_=known_tag.c.last_seen,
         ),
     },

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, ColumnElement, Connection, FromClause, Table, text
+from sqlalchemy import Insert as Insertion
 from sqlalchemy import event as hook
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert, insert
@@ -134,7 +135,7 @@ def upsert(
 
 
 async def write(
-    connection: AsyncConnection, statement: Insert, rows: Sequence[tuple[Any, ...]]
+    connection: AsyncConnection, statement: Insertion, rows: Sequence[tuple[Any, ...]]
 ) -> int:
     """Insert rows, each with the values of all columns in their order; return how many came in.
 
@@ -148,7 +149,7 @@ async def write(
 
 
 @cache
-def _text(statement: Insert) -> str:
+def _text(statement: Insertion) -> str:
     return str(statement.compile(dialect=sqlite.dialect()))
 
 

@@ -21,14 +21,14 @@ Values = tuple[tuple[str, str], ...]
 class Tally:
     """What a batch adds to the tables; a count may be below zero.
 
-    Events of a batch are much alike: they are counted by all that they have in common, and that is
-    told apart by tag and name once, when it is written.
+    Events of a batch are much alike, and so are pairs: they are counted by all that they have in
+    common, and that is told apart by tag and name once, when it is written.
     """
 
     events: Counter[tuple[str, int, Tags, Names]] = field(default_factory=Counter)
     by_value: Counter[tuple[str, Tags, Values, Names]] = field(default_factory=Counter)
-    pairs: Counter[tuple[str, str, int, str]] = field(default_factory=Counter)
-    seen: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    pairs: Counter[tuple[str, Pair]] = field(default_factory=Counter)
+    times: dict[tuple[str, Tags], tuple[int, int]] = field(default_factory=dict)
 
     def count(self, row: Row, names: Names, by: int) -> None:
         """Count an event in its own hour, for all mail and for each of its tags."""
@@ -41,22 +41,33 @@ class Tally:
 
     def share(self, domain: str, pair: Pair, by: int) -> None:
         """Count a pair in its figures, or with -1 take it out of them."""
-        for tag, hour, name in shares(pair):
-            self.pairs[domain, tag, hour, name] += by
+        self.pairs[domain, pair] += by
 
     def see(self, row: Row) -> None:
         """Note when the row's tags were used."""
-        for tag in row.tags:
-            since, until = self.seen.get((row.domain, tag), (row.at, row.at))
-            self.seen[row.domain, tag] = min(since, row.at), max(until, row.at)
+        if row.tags:
+            since, until = self.times.get((row.domain, row.tags), (row.at, row.at))
+            self.times[row.domain, row.tags] = min(since, row.at), max(until, row.at)
 
-    def figures(self) -> Counter[tuple[str, str, int, str]]:
-        """Return what is added to figures: domain, tag, hour and name."""
-        found = Counter(self.pairs)
+    def seen(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return when each tag of a domain was first and last used."""
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for (domain, tags), (since, until) in self.times.items():
+            for tag in tags:
+                earliest, latest = found.get((domain, tag), (since, until))
+                found[domain, tag] = min(since, earliest), max(until, latest)
+        return found
+
+    def figures(self) -> Counter[tuple[str, str, str, int]]:
+        """Return what is added to figures: domain, tag, name and hour."""
+        found: Counter[tuple[str, str, str, int]] = Counter()
+        for (domain, pair), by in self.pairs.items():
+            for tag, hour, name in shares(pair):
+                found[domain, tag, name, hour] += by
         for (domain, hour, tags, names), by in self.events.items():
             for tag in (ALL_MAIL, *tags):
                 for name in names:
-                    found[domain, tag, hour, name] += by
+                    found[domain, tag, name, hour] += by
         return found
 
     def aggregates(self) -> Counter[tuple[str, str, str, str, str]]:
