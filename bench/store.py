@@ -1,6 +1,6 @@
 """Measure the store as it grows: events stored a second, bytes each, and how long a page takes.
 
-    python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench]
+    python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench | --keep FILE]
 
 One store grows to each size in turn. Its events are those of forty sending domains, one of which
 has more than half, over three months; of campaigns that a few of the recipients open often and most
@@ -218,16 +218,19 @@ def told(path: Path, size: int, took: Took) -> str:
 
 async def measure(path: Path, sizes: Sequence[int]) -> None:
     """Let a store grow to each size, and print what it then takes."""
-    store, stored = await Store.open(path), 0
+    store = await Store.open(path)
+    stored = await store.last()  # a number for each event
     followers = database.FOLLOWERS
     for size in sizes:
+        if size < stored:
+            continue
         took = Took()
         database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]
         await fill(store, stored, size, took)
+        print(told(path, size, took) if size > stored else f"\n### {size:,} events\n")
         stored = size
-        print(told(path, size, took))
         answers = {name: await latency(store, ask, size) for name, ask in QUESTIONS.items()}
-        print("\n".join(rows_of(answers)))
+        print("\n".join(rows_of(answers)), flush=True)
         (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))  # noqa: S311
         print(
             f"\n`subject:nobody`, which nothing meets: {time.perf_counter() - begun:.2f} s, {found}"
@@ -240,9 +243,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--folder", type=Path, help="where the store is written meanwhile")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="a store to go on with")
     arguments = parser.parse_args()
+    sizes = sorted(arguments.events)
+    if arguments.keep:
+        asyncio.run(measure(arguments.keep, sizes))
+        return
     with TemporaryDirectory(dir=arguments.folder) as folder:
-        asyncio.run(measure(Path(folder) / "store.db", sorted(arguments.events)))
+        asyncio.run(measure(Path(folder) / "store.db", sizes))
 
 
 if __name__ == "__main__":
