@@ -90,7 +90,7 @@ def page(status: int, shown: Page, **headers: str) -> Answer:
 
 @cache
 def damaged(language: str) -> Answer:
-    """Say that a link is damaged: in a sender's look nobody is told so, since it may be forged."""
+    """Say that a link is damaged, in no sender's look: whoever forged it would get that, too."""
     return page(404, pages.trouble("damaged", LANGUAGES[language]))
 
 

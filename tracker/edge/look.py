@@ -39,7 +39,8 @@ DARK: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 # The buttons are taller than the 44 px that a thumb needs (2.5.5); their transparent border is
-# what shows them where a reader's own colours are forced. A logo may be dark on nothing: in the
+# what shows them where a reader's own colours are forced; under a pointer they move away from the
+# colour of their words, so that the contrast grows. A logo may be dark on nothing: in the
 # dark it gets white to stand on.
 RULES: Final = """\
 *{box-sizing:border-box}
@@ -60,10 +61,11 @@ button{width:100%;min-height:3.25rem;margin-top:.75rem;padding:.65rem 1.5rem;\
 border:2px solid transparent;border-radius:.625rem;background:var(--accent);\
 color:var(--on-accent);font:inherit;font-weight:600;cursor:pointer}
 .quiet{background:none;border-color:var(--accent);color:var(--accent)}
-button:hover{filter:brightness(1.1)}
+button:hover{filter:brightness(.9)}
 button:focus-visible{outline:3px solid var(--text);outline-offset:3px}
 @media(min-width:40rem){main{padding:2.75rem}button{width:auto;min-width:12rem}}
-@media(prefers-color-scheme:dark){img{padding:.5rem;border-radius:.5rem;background:#fff}}
+@media(prefers-color-scheme:dark){button:hover{filter:brightness(1.1)}
+img{padding:.5rem;border-radius:.5rem;background:#fff}}
 """
 
 
