@@ -33,6 +33,8 @@ class Client:
     """Asks the API. Every method raises Mistake for what the API refuses, ApiUnavailable else."""
 
     def __init__(self, url: str, key: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Mistake(f"{url!r} is no URL such as http://127.0.0.1:8026", Exit.USAGE)
         self._url = url
         try:
             self._http = httpx.AsyncClient(
@@ -104,7 +106,7 @@ class Client:
     async def _get(self, path: str, query: Mapping[str, str]) -> Any:
         try:
             answer = await self._http.get(path, params=query)
-        except (httpx.TransportError, httpx.UnsupportedProtocol) as error:
+        except httpx.TransportError as error:
             raise ApiUnavailable(
                 f"nothing answers at {self._url}: is the back office running?"
             ) from error

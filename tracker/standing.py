@@ -129,7 +129,7 @@ def _store(path: Path) -> Check:
     except (sqlite3.Error, TypeError) as error:
         return Check("down", f"{path} can't be read: {error}")
     size = path.stat().st_size
-    return Check("ok", f"{last} events and revisions taken in so far; {_bytes(size)}")
+    return Check("ok", f"the newest event has the number {last}; {_bytes(size)}")
 
 
 def _certificates(at: Places, now: float) -> Check:

@@ -156,9 +156,17 @@ async def _unfinished(_request: Request, error: Exception) -> Answer:
     return refusal(str(error), 400)
 
 
-async def _http(_request: Request, error: Exception) -> Answer:
+async def _http(request: Request, error: Exception) -> Answer:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return refusal(HTTPStatus(error.status_code).phrase, error.status_code, error.headers)
+    return refusal(_sentence(request, error), error.status_code, error.headers)
+
+
+def _sentence(request: Request, error: HTTPException) -> str:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is no such path: {openapi.PATH} tells of those that there are"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} isn't for this path: {(error.headers or {}).get('Allow')} is"
+    return HTTPStatus(error.status_code).phrase
 
 
 async def _broken(_request: Request, _error: Exception) -> Answer:

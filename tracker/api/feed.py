@@ -54,6 +54,7 @@ async def feed(request: Request) -> Response:
     if request.query_params.get("after") == NOW:
         return answered(Feed([], await store.last()))
     after = number(request, "after", 0, 0, HIGHEST)
+    await _reached(store, after)
     found, place = await _behind(store, after, limit)
     if wait and not found:
         arrivals: Arrivals = request.app.state.arrivals
@@ -75,6 +76,7 @@ async def _stream(request: Request) -> Response:
         after = await store.last()
     else:
         after = number(request, "after", 0, 0, HIGHEST)
+    await _reached(store, after)
     return StreamingResponse(_told(request, after), headers=HEADERS, media_type=STREAM)
 
 
@@ -108,6 +110,16 @@ async def _behind(store: Store, after: int, limit: int) -> tuple[list[Ingested],
     last = await store.last()
     found = await store.feed(after, limit)
     return found, found[-1].sequence if found else max(after, last)
+
+
+async def _reached(store: Store, after: int) -> None:
+    """Raise Refused for a place that the feed hasn't come to: it is another store's.
+
+    A store was set aside, or a copy put back. Who waited for the place to come up would miss all
+    that comes in until then.
+    """
+    if after > (last := await store.last()):
+        raise Refused(f"the feed of this store has come to {last}, not to {after} yet")
 
 
 def _theirs(request: Request, found: list[Ingested]) -> list[Ingested]:

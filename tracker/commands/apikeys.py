@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -64,9 +64,10 @@ def new(
 @app.command("list")
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """Show every key that was made, what it opens and when it was last used; never the key."""
-    rows = [_row(record) for record in asyncio.run(_all(configured(config)))]
+    records = asyncio.run(_all(configured(config)))
+    rows = [_row(record) for record in records]
     if as_json:
-        typer.echo(msgspec.json.encode(rows).decode())
+        typer.echo(msgspec.json.encode([_told(record) for record in records]).decode())
     elif not rows:
         typer.echo("No key was made yet; the one in api.key opens everything.")
     else:
@@ -94,7 +95,7 @@ def revoke(
 async def _add(settings: Settings, record: KeyRecord) -> None:
     async with _opened(settings) as (records, log):
         await records.add(record)
-        await log.add(audit.entry(who(), "apikey.new", record.id, after=_row(record)))
+        await log.add(audit.entry(who(), "apikey.new", record.id, after=_told(record)))
 
 
 async def _all(settings: Settings) -> list[KeyRecord]:
@@ -132,6 +133,20 @@ def _row(record: KeyRecord) -> dict[str, str]:
         "created": _date(record.created_at),
         "expires": _date(record.expires_at),
         "last used": _date(record.used_at),
+    }
+
+
+def _told(record: KeyRecord) -> dict[str, Any]:
+    """Write a key for programs; no domains are every domain, no time is never."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "scope": record.scope,
+        "domains": record.domains,
+        "state": record.state(time.time()),
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "used_at": record.used_at,
     }
 
 

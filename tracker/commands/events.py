@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import typer
@@ -43,8 +43,7 @@ def events(
     config: Config = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     event: Annotated[
-        Literal["opened", "clicked", "unsubscribed", "resubscribed"] | None,
-        typer.Option(help="Only these."),
+        str | None, typer.Option(metavar="KIND", help="Only these, such as clicked or delivered.")
     ] = None,
     recipient: Annotated[str | None, typer.Option(help="Only this recipient's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=300, help="How many of the past.")] = 25,

@@ -56,4 +56,5 @@ async def _store(store: Store) -> Check:
     if store.damaged:
         met = counted(len(store.damaged), "damaged event")
         return Check("degraded", f"answers, but passed {met} by; the log says which")
-    return Check("ok", f"answers; {last} events and revisions taken in so far")
+    newest = f"the newest event has the number {last}" if last else "no event yet"
+    return Check("ok", f"answers; {newest}")

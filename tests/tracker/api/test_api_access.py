@@ -107,6 +107,16 @@ async def test_an_error_has_mailguns_form_and_gives_nothing_away(
     assert list(answer.json()) == ["message"]
 
 
+async def test_a_wrong_path_or_method_is_told_what_would_be_right(
+    client: httpx.AsyncClient,
+) -> None:
+    path = await client.get("/v3/news.example/evnts")
+    assert "/openapi.json tells of those that there are" in path.json()["message"]
+    method = await client.delete("/v1/events/feed")
+    assert method.json()["message"].startswith("DELETE isn't for this path: ")
+    assert "GET" in method.json()["message"]
+
+
 async def reading(request: Request) -> Answer:
     return answered(len(await request.body()))
 

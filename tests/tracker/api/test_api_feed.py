@@ -50,6 +50,16 @@ async def test_a_wrong_number_is_named(client: httpx.AsyncClient, query: str) ->
     assert answer.json()["message"].startswith(f"`{query.partition('=')[0]}` is a number from ")
 
 
+@pytest.mark.parametrize("headers", [{}, {"accept": "text/event-stream"}])
+async def test_a_place_that_another_store_gave_is_refused_and_not_waited_for(
+    store: Store, client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    await store.insert([row(document(1))])
+    answer = await client.get(FEED, params={"after": 2}, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json() == {"message": "the feed of this store has come to 1, not to 2 yet"}
+
+
 async def test_who_waits_is_told_as_soon_as_an_event_comes_in(
     store: Store, client: httpx.AsyncClient
 ) -> None:

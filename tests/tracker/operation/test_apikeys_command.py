@@ -47,6 +47,7 @@ def test_a_key_is_shown_once_and_opens_the_api_until_it_is_revoked(
     listed = capsys.readouterr().out
     (row,) = json.loads(listed)
     assert (row["name"], row["scope"], row["state"]) == ("dashboard", "read", "live")
+    assert (row["domains"], row["used_at"]) == (["news.example"], None)
     assert key not in listed
 
     assert run("apikeys", "revoke", row["id"]) == 0

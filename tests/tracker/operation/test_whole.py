@@ -221,7 +221,7 @@ def test_a_ledger_that_is_none_is_said_to_be_none(tracker: Tracker, folder: Path
     ("arguments", "status", "sentence"),
     [
         (("--url", "http://127.0.0.1:1"), Exit.UNAVAILABLE, "nothing answers at"),
-        (("--url", "nonsense"), Exit.UNAVAILABLE, "nothing answers at nonsense"),
+        (("--url", "nonsense"), Exit.USAGE, "'nonsense' is no URL such as http:"),
         (("--key-file", "none"), Exit.NO_INPUT, "no API key at none"),
         (("--limit", "1000"), Exit.USAGE, "less than or equal to 300"),
     ],
