@@ -4,6 +4,7 @@ Promise: what comes is bounded, whatever the other side sends, and what is at `t
 error is for nobody to read. Redirects are followed over HTTPS alone once it began there.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ Progress = Callable[[int, int], None]  # bytes so far, and of all, 0 where that 
 
 TIMEOUT: Final = httpx.Timeout(30.0)
 CHUNK: Final = 1 << 16
+ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")  # a number that tells a person nothing
 
 
 class Unfetchable(Exception):
@@ -38,7 +40,8 @@ def download(
     try:
         _stream(source, target, limit, progress, auth)
     except httpx.HTTPError as error:
-        raise Unfetchable(f"{source} can't be fetched: {error or type(error).__name__}") from error
+        said = ERRNO.sub("", str(error)) or type(error).__name__
+        raise Unfetchable(f"{source} can't be fetched: {said}") from error
     except httpx.InvalidURL as error:
         raise Unfetchable(f"{source} is no URL: {error}") from error
 

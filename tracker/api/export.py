@@ -66,5 +66,6 @@ OPERATIONS: Final = (
             Parameter(FORMAT, "the file's form", {"enum": list(FORMS)}),
         ),
         answers={200: "application/x-ndjson", 501: dict},
+        more=True,
     ),
 )

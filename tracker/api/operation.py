@@ -7,11 +7,11 @@ Promise: no endpoint runs before the request's key was found to open it, and non
 is larger than it needs.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, request_response
@@ -21,6 +21,7 @@ from tracker.api.answer import Refused
 from tracker.api.grant import Grant, Need
 
 MOST_BODY_BYTES: Final = 1 << 20
+OURS: Final = "/v1/"  # all other paths are Mailgun's
 DOMAIN: Final = "domain"  # the path parameter that names a sending domain
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,6 +44,9 @@ class Operation:
 
     `answers` gives for a status what a good answer holds: a type that msgspec writes as JSON, or a
     media type. `body` gives the same for each media type that is taken. `most` is in bytes.
+    Other parameters are refused: one that is misspelt would silently be answered as if it weren't
+    there. Only Mailgun's own paths pass over them, as Mailgun does, unless they say otherwise; and
+    an operation with `more` parameters than these looks at them itself.
     `domainless` operations see to it themselves that a key for some domains shows only theirs.
     """
 
@@ -56,16 +60,26 @@ class Operation:
     answers: Mapping[int, Any] = field(default_factory=lambda: {200: dict})
     most: int = MOST_BODY_BYTES
     domainless: bool = False
+    more: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or raise Refused: 403 for a key that isn't for it, 413 for its size."""
         grant: Grant = scope["state"]["grant"]
         domain = scope["path_params"].get(DOMAIN)
         grant.check(self.need, next(iter(grant.domains), None) if self.domainless else domain)
+        if self.path.startswith(OURS) and not self.more:
+            self._refuse_unknown(QueryParams(scope["query_string"]))
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length[:16]) > self.most:
             raise Refused(too_large(self.most), 413)
         await request_response(self.endpoint)(scope, counted(receive, self.most), send)
+
+    def _refuse_unknown(self, given: Iterable[str]) -> None:
+        known = [one.name for one in self.parameters]
+        for name in given:
+            if name not in known:
+                there = f"there are {', '.join(known)}" if known else "this takes none"
+                raise Refused(f"there is no parameter `{name}`; {there}")
 
 
 class Resource:

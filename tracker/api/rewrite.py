@@ -100,6 +100,7 @@ class Rewriting:
                 answers={200: bytes},
                 most=MOST_BYTES,
                 domainless=True,
+                more=True,
             )
         ]
 

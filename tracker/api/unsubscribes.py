@@ -152,12 +152,12 @@ def _from_json(body: bytes) -> list[Suppression]:
     if len(rows) > MOST_POSTED:
         raise Refused(f"one request adds up to {MOST_POSTED} addresses; a file takes more")
     found = []
-    for index, one in enumerate(rows):
+    for place, one in enumerate(rows, 1):
         try:
             tags = [*one.tags, *([one.tag] if one.tag else [])]
             found.append(_suppression(one.address, tags, one.created_at))
         except Refused as error:
-            raise Refused(f"address {index}: {error.message}") from error
+            raise Refused(f"address {place}: {error.message}") from error
     return found
 
 

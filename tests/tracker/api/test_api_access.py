@@ -117,6 +117,22 @@ async def test_a_wrong_path_or_method_is_told_what_would_be_right(
     assert "GET" in method.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/v1/events/feed?form=1", "there is no parameter `form`; there are after, limit, wait"),
+        ("/v1/news.example/report?tags=sale", "there is no parameter `tags`; there are start, "),
+        ("/v1/certificates?name=a", "there is no parameter `name`; this takes none"),
+    ],
+)
+async def test_a_parameter_that_would_be_passed_over_is_named(
+    client: httpx.AsyncClient, path: str, sentence: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(sentence)
+
+
 async def reading(request: Request) -> Answer:
     return answered(len(await request.body()))
 

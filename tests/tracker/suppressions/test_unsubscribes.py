@@ -185,7 +185,7 @@ async def test_a_file_with_wrong_lines_adds_nothing_and_names_them(
         ({"data": {"tag": "news"}}, "`address` should be one such as"),
         ({"data": {"address": ANN, "tag": "x" * 129}}, "a tag has 1 to 128 characters"),
         ({"data": {"address": ANN, "created_at": "yesterday"}}, "`created_at` is a time"),
-        ({"json": [{"address": ANN}, {"address": "x"}]}, "address 1: `address` should be"),
+        ({"json": [{"address": ANN}, {"address": "x"}]}, "address 2: `address` should be"),
         ({"json": [{"adress": ANN}]}, "missing required field `address`"),
         ({"json": [{"address": ANN}] * 1001}, "up to 1000 addresses"),
         ({"content": b"address=ann@example.com"}, "the body should be a form"),
