@@ -37,7 +37,7 @@ def status(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]", help="A tracking domain; without one, all.", show_default=False
+            metavar="NAME", help="A tracking domain; without one, all.", show_default=False
         ),
     ] = "",
     config: Config = None,

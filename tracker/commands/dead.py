@@ -67,7 +67,7 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
 def replay(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Event ids; without any, all.", show_default=False),
+        typer.Argument(metavar="ID", help="Event ids; without any, all.", show_default=False),
     ] = None,
     config: Config = None,
 ) -> None:
@@ -86,7 +86,7 @@ def replay(
 def discard(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Event ids; without any, all.", show_default=False),
+        typer.Argument(metavar="ID", help="Event ids; without any, all.", show_default=False),
     ] = None,
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,

@@ -53,7 +53,8 @@ class Tracked:
 
 def demo(
     message: Annotated[
-        Path, typer.Argument(help="A mail to track, as a file.", show_default=False)
+        Path,
+        typer.Argument(metavar="MESSAGE", help="A mail to track, as a file.", show_default=False),
     ] = NEWSLETTER,
     config: Config = None,
 ) -> int:

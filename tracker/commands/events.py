@@ -37,7 +37,9 @@ class Wanted:
 def events(
     domain: Annotated[
         str | None,
-        typer.Argument(help="The sending domain; without one, all.", show_default=False),
+        typer.Argument(
+            metavar="DOMAIN", help="The sending domain; without one, all.", show_default=False
+        ),
     ] = None,
     *,
     config: Config = None,

@@ -40,7 +40,9 @@ Domain = Annotated[
 
 @app.command()
 def jsonl(
-    file: Annotated[Path, typer.Argument(help="One event a line; - for standard input.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="One event a line; - for standard input.")
+    ],
     *,
     domain: Domain = None,
     config: Config = None,
@@ -57,7 +59,10 @@ def jsonl(
 @app.command()
 def postfix(
     log: Annotated[
-        Path, typer.Argument(help="The log; - for standard input, as from journalctl -o json.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The log; - for standard input, as from journalctl -o json."
+        ),
     ] = Path("/var/log/mail.log"),
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,

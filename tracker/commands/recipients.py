@@ -19,7 +19,9 @@ from tracker.store.row import exact
 
 app = typer.Typer(no_args_is_help=True, help="One recipient's data, handed out or erased.")
 
-Address = Annotated[str, typer.Argument(help="The recipient's address.", show_default=False)]
+Address = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="The recipient's address.", show_default=False)
+]
 Domains = Annotated[
     list[str] | None,
     typer.Option("--domain", help="Of this sending domain; repeat for more. Without one: of all."),

@@ -40,7 +40,11 @@ def show(config: Config = None, as_json: AsJson = False) -> None:
 def update(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help=f"Of {', '.join(FILES)}; without any, all.", show_default=False),
+        typer.Argument(
+            metavar="TABLE",
+            help=f"Of {', '.join(FILES)}; without any, all.",
+            show_default=False,
+        ),
     ] = None,
     config: Config = None,
 ) -> None:

@@ -20,7 +20,10 @@ SUPPRESSED: Final = 1  # the exit status that a script asks for
 
 
 def suppressed(
-    address: Annotated[str | None, typer.Argument(show_default=False)] = None,
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="ADDRESS", help="The recipient's address.", show_default=False),
+    ] = None,
     *,
     domain: Annotated[str, typer.Option(help="The sending domain.", show_default=False)],
     tag: Annotated[
