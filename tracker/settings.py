@@ -4,13 +4,10 @@ Promise: every setting is a field here, and `docs/settings.md` shows the same ta
 are read from is `tracker.source`.
 """
 
-import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,77 +17,24 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from rewriter.keyring import canonical_domain
 from tracker.listen import Address
+from tracker.setting_types import (
+    Directory,
+    Domain,
+    Host,
+    IpAddress,
+    Listen,
+    Resolver,
+    WebAddress,
+    Webhook,
+    at_least_one,
+    listed,
+)
 
 PREFIX = "TRACKER_"
-
-
-def _listed(value: object) -> object:
-    """Take `a, b` for a list, which is what an environment variable can hold."""
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
-
-
-def _address(value: object) -> Address:
-    return value if isinstance(value, Address) else Address.parse(str(value))
-
-
-def _web_address(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-        raise ValueError("should be a URL such as https://api.example.com")
-    return value.rstrip("/")
-
-
-def _directory(value: str) -> str:
-    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s#]*)?", value):
-        raise ValueError("should be a URL that begins with https://")
-    return value
-
-
-def _webhook(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s#]*)?", value):
-        raise ValueError("should be a URL such as https://alerts.example.com/hook")
-    return value
-
-
-def _at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
-    if not value:
-        raise ValueError("should name at least one address")
-    return value
-
-
-def _ip_address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise ValueError("should be an IP address, such as 198.51.100.7") from error
-
-
-def _resolver(value: object) -> object:
-    """Take `9.9.9.9` for what answers DNS there, at port 53."""
-    text = str(value)
-    with contextlib.suppress(ValueError):
-        return Address(str(ip_address(text)), 53)
-    try:
-        address = Address.parse(text)
-        ip_address(address.host)
-    except ValueError as error:
-        raise ValueError("should be an IP address, such as 9.9.9.9 or [::1]:5353") from error
-    return address
-
-
-Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Directory = Annotated[str, AfterValidator(_directory)]
-Webhook = Annotated[str, AfterValidator(_webhook)]
-Domain = Annotated[str, AfterValidator(canonical_domain)]
-Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
-IpAddress = Annotated[str, AfterValidator(_ip_address)]
-Resolver = Annotated[Address, BeforeValidator(_resolver), PlainSerializer(str)]
 
 
 class Section(BaseModel):
@@ -102,13 +46,13 @@ class Section(BaseModel):
 class Edge(Section):
     """What recipients' mail clients talk to."""
 
-    listen: Annotated[
-        tuple[Listen, ...], BeforeValidator(_listed), AfterValidator(_at_least_one)
-    ] = Field(
-        default=(Address("127.0.0.1", 8025),),
-        description="Where opens, clicks and unsubscribes arrive.",
+    listen: Annotated[tuple[Listen, ...], BeforeValidator(listed), AfterValidator(at_least_one)] = (
+        Field(
+            default=(Address("127.0.0.1", 8025),),
+            description="Where opens, clicks and unsubscribes arrive.",
+        )
     )
-    tls_listen: Annotated[tuple[Listen, ...], BeforeValidator(_listed)] = Field(
+    tls_listen: Annotated[tuple[Listen, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="Where the same arrives by HTTPS, such as 0.0.0.0:443. Empty: the edge speaks"
         " no TLS itself.",
@@ -121,7 +65,7 @@ class Edge(Section):
     workers: int = Field(
         default=0, ge=0, le=256, description="Worker processes; 0 starts one for each core."
     )
-    tracking_domains: Annotated[tuple[Domain, ...], BeforeValidator(_listed)] = Field(
+    tracking_domains: Annotated[tuple[Domain, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="The only host names that are answered, beside registered ones. Empty: every"
         " name, since a token proves by itself which one it was made for.",
@@ -172,11 +116,11 @@ class Dns(Section):
         default="",
         description="The host that the CNAME records of tracking domains name.",
     )
-    edge_addresses: Annotated[tuple[IpAddress, ...], BeforeValidator(_listed)] = Field(
+    edge_addresses: Annotated[tuple[IpAddress, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="The edge's public addresses. Empty: those that `dns.edge_host` has.",
     )
-    resolvers: Annotated[tuple[Resolver, ...], BeforeValidator(_listed)] = Field(
+    resolvers: Annotated[tuple[Resolver, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="Who is asked about tracking domains, such as 9.9.9.9 or 127.0.0.1:5353; of"
         " several each is asked, and disagreement is told. Empty: the system's.",
@@ -246,7 +190,7 @@ class Alerts(Section):
 class Geo(Section):
     """Where in the world an address is."""
 
-    databases: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = Field(
+    databases: Annotated[tuple[Path, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="City databases (`.mmdb`). Without one every place is `Unknown`.",
     )
@@ -323,7 +267,7 @@ class Settings(BaseSettings):
     keyring: Path = Field(
         default=Path("keyring.json"), description="The keyring, looked for within `data`."
     )
-    sinks: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    sinks: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         default=("store",),
         description="Where events go: `store`, `stdout`, or `file:` and a path.",
     )

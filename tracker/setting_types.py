@@ -1,0 +1,79 @@
+"""The types of settings: from the text that a person wrote to a value, or why it is none.
+
+Each is a plain type with a check before or behind it, for pydantic to apply. What is wrong is said
+in words that go on after a setting's name: "should be …".
+"""
+
+import contextlib
+import re
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+
+from rewriter.keyring import canonical_domain
+from tracker.listen import Address
+
+
+def listed(value: object) -> object:
+    """Take `a, b` for a list, which is what an environment variable can hold."""
+    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _address(value: object) -> Address:
+    return value if isinstance(value, Address) else Address.parse(str(value))
+
+
+def _web_address(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise ValueError("should be a URL such as https://api.example.com")
+    return value.rstrip("/")
+
+
+def _directory(value: str) -> str:
+    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s#]*)?", value):
+        raise ValueError("should be a URL that begins with https://")
+    return value
+
+
+def _webhook(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s#]*)?", value):
+        raise ValueError("should be a URL such as https://alerts.example.com/hook")
+    return value
+
+
+def at_least_one(value: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Refuse a list without an address."""
+    if not value:
+        raise ValueError("should name at least one address")
+    return value
+
+
+def _ip_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise ValueError("should be an IP address, such as 198.51.100.7") from error
+
+
+def _resolver(value: object) -> object:
+    """Take `9.9.9.9` for what answers DNS there, at port 53."""
+    text = str(value)
+    with contextlib.suppress(ValueError):
+        return Address(str(ip_address(text)), 53)
+    try:
+        address = Address.parse(text)
+        ip_address(address.host)
+    except ValueError as error:
+        raise ValueError("should be an IP address, such as 9.9.9.9 or [::1]:5353") from error
+    return address
+
+
+Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Directory = Annotated[str, AfterValidator(_directory)]
+Webhook = Annotated[str, AfterValidator(_webhook)]
+Domain = Annotated[str, AfterValidator(canonical_domain)]
+Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
+Resolver = Annotated[Address, BeforeValidator(_resolver), PlainSerializer(str)]
