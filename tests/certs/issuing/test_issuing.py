@@ -1,5 +1,7 @@
 import json
 import ssl
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +50,9 @@ class FromCache(dict[str, ssl.SSLContext]):
         if bundle is None:
             return default
         self.shown += 1
-        context = Pair(bundle.chain_pem, bundle.key_pem).server_context(self._world.folder)
+        # A folder each: the CA asks from several places at once.
+        folder = Path(tempfile.mkdtemp(dir=self._world.folder))
+        context = Pair(bundle.chain_pem, bundle.key_pem).server_context(folder)
         context.set_alpn_protocols([ALPN])
         return context
 
