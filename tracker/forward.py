@@ -37,7 +37,7 @@ RETRY_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0, 60.0)
 # last repeats.
 LOOK_AFTER: Final = (0.02, 0.05, 0.1, 0.2)
 DELIVER_WITHIN: Final = 30.0  # seconds until a sink that hangs is taken for one that is down
-BATCH_BYTES: Final = 256 * 1024  # some 500 hits
+BATCH_BYTES: Final = 1 << 20  # some 2,000 hits: the store writes a page once for several of them
 REPLAYED_AT_ONCE: Final = 100
 # A stream that is this much ahead of one with a backlog, in the time of its hits, waits for it, so
 # that clicks which tell of each other come within what is remembered. Now and then it goes on all
