@@ -46,7 +46,7 @@ class Authority:
         self._root = (
             _builder(self._name, self._name, self._key.public_key(), now - _DAY, now + 3650 * _DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_certificate_signing(), critical=True)
+            .add_extension(certificate_signing(), critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -109,7 +109,8 @@ def _builder(
     )
 
 
-def _certificate_signing() -> x509.KeyUsage:
+def certificate_signing() -> x509.KeyUsage:
+    """Return what a CA may do with its key."""
     return x509.KeyUsage(
         digital_signature=False,
         content_commitment=False,
