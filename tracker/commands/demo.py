@@ -32,7 +32,8 @@ from tracker.commands.options import Config, configured
 from tracker.commands.shown import line, printable
 from tracker.listen import Address, bind, bound
 from tracker.mistake import Exit, Mistake
-from tracker.settings import Log, Settings
+from tracker.sections import Log
+from tracker.settings import Settings
 from tracker.supervise import HOPELESS, Child, supervise
 
 NEWSLETTER = Path("deploy/demo/newsletter.eml")

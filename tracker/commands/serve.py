@@ -14,7 +14,8 @@ from tracker import folder, logs, roles
 from tracker.commands.options import Config, configured
 from tracker.listen import bind, bound
 from tracker.mistake import Exit, Mistake
-from tracker.settings import Edge, Settings
+from tracker.sections import Edge
+from tracker.settings import Settings
 from tracker.supervise import Child, supervise
 
 LOOK_EVERY = 0.5  # seconds between two looks at the keyring's file
