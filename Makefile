@@ -15,8 +15,8 @@ help: ## show what can be made
 run: $(READY) ## start everything on loopback, rewrite a newsletter, show events as they come in
 	@$(BIN)/tracker demo
 
-test: $(READY) ## run the tests; ARGS= for pytest
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests, on every core; ARGS= for pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check $(CODE)
