@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "ingest": "ingest",
     "token": "token",
     "dead": "dead",
+    "store": "store",
     "audit": "audit",
     "config": "config",
     "status": "status",
