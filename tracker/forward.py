@@ -86,7 +86,7 @@ class Forwarder:
     """Brings hits to one sink.
 
     `event_of` gives the event of a hit and the company it was in, or None if nobody wants one; it
-    may raise Unreadable.
+    may raise Unreadable. What the sink doesn't want is passed over.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Forwarder:
         spool: SpoolReader,
         ledger: Ledger,
         event_of: Callable[[Hit, Company], Event | None],
+        wants: Callable[[Event], bool] = lambda _: True,
         *,
         retry_after: Sequence[float] = RETRY_AFTER,
         deliver_within: float = DELIVER_WITHIN,
@@ -112,6 +113,7 @@ class Forwarder:
         self._spool = spool
         self._ledger = ledger
         self._event_of = event_of
+        self._wants = wants
         self._retry_after = retry_after
         self._deliver_within = deliver_within
         self._batch_bytes = batch_bytes
@@ -215,7 +217,7 @@ class Forwarder:
                 mistakes[_where(error)] = type(error).__name__
                 enriched.letters.append(self._letter(one, f"a mistake in this program: {error!r}"))
             else:
-                if event is not None:
+                if event is not None and self._wants(event):
                     enriched.pairs.append((one, event))
         for where, what in mistakes.items():
             logger.error("mistake", extra={"where": where, "error": what})

@@ -75,7 +75,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         geo_mirror=settings.geo.mirror,
         retention_days=settings.retention.events,
         rules=str(settings.rules_folder),
-        sinks=settings.sinks,
+        sinks=tuple(map(str, settings.sinks)),
         certificates=_certificates(settings),
         log_format=logs.form(settings.log.format),
     )

@@ -13,11 +13,21 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from rewriter.keyring import canonical_domain
 from tracker.listen import Address
+from tracker.sinks import url
+from tracker.sinks.url import SinkUrl
 
 
 def listed(value: object) -> object:
     """Take `a, b` for a list, which is what an environment variable can hold."""
     return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _listed_sinks(value: object) -> object:
+    return url.listed(value) if isinstance(value, str) else value
+
+
+def _sink(value: object) -> SinkUrl:
+    return value if isinstance(value, SinkUrl) else SinkUrl.parse(str(value))
 
 
 def _address(value: object) -> Address:
@@ -69,6 +79,8 @@ def _resolver(value: object) -> object:
     return address
 
 
+Sink = Annotated[SinkUrl, BeforeValidator(_sink), PlainSerializer(str)]
+Sinks = Annotated[tuple[Sink, ...], BeforeValidator(_listed_sinks), AfterValidator(url.distinct)]
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Directory = Annotated[str, AfterValidator(_directory)]

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tracker.sections import (
@@ -27,7 +27,8 @@ from tracker.sections import (
     Section,
     Vault,
 )
-from tracker.setting_types import listed
+from tracker.setting_types import Sinks
+from tracker.sinks.url import SinkUrl
 
 PREFIX = "TRACKER_"
 
@@ -52,9 +53,10 @@ class Settings(BaseSettings):
     keyring: Path = Field(
         default=Path("keyring.json"), description="The keyring, looked for within `data`."
     )
-    sinks: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
-        default=("store",),
-        description="Where events go: `store`, `stdout`, or `file:` and a path.",
+    sinks: Sinks = Field(
+        default=(SinkUrl.parse("store"),),
+        description="Where events go: `store`, `stdout`, `file:` and a path, or a URL, each with"
+        " parameters behind a `?`. [sinks.md](sinks.md) has them all.",
     )
     edge: Edge = Edge()
     api: Api = Api()

@@ -64,7 +64,7 @@ def _places(settings: Settings) -> standing.Places:
         master_key=settings.master_key_path,
         rules=settings.rules_folder,
         databases=settings.geo.databases,
-        sinks=settings.sinks,
+        sinks=[sink.name for sink in settings.sinks],
     )
 
 

@@ -37,8 +37,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `data` is the folder of its own files, `spool` where the edge workers write, `listen_fds` the
     listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`),
     `geo_update` whose is fetched each day, `rules` the folder of rule tables newer than ours.
-    `retention_days` is how long events are kept, 0 for ever. `sinks` names where events go:
-    `store`, `stdout`, or `file:` and a path. `api_rate` is in requests a second and key. Without
+    `retention_days` is how long events are kept, 0 for ever. `sinks` are the URLs of where events
+    go. `api_rate` is in requests a second and key. Without
     `certificates` none are ordered.
     """
 

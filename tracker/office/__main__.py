@@ -38,7 +38,9 @@ from tracker.office.publishing import Publishing
 from tracker.office.readiness import readiness
 from tracker.reader import SpoolReader
 from tracker.recipients import Recipients
-from tracker.sinks.named import named
+from tracker.sinks import opening
+from tracker.sinks.opening import Opened
+from tracker.sinks.url import BadSink, SinkUrl, distinct
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.domains import Domains
@@ -58,6 +60,7 @@ STATUSES: Final = {
     RulesError: Exit.CONFIG,
     StoreError: Exit.DATA,
     LedgerUnavailable: Exit.DATA,
+    BadSink: Exit.CONFIG,
 }
 
 
@@ -157,10 +160,14 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         book = Ledger.open(Path(settings.data) / ledger.FILE)
         closing.callback(book.close)
         spool = _spool(Path(settings.spool))
-        sinks = named(settings.sinks, store)
+        urls = distinct(tuple(map(SinkUrl.parse, settings.sinks)))
+        sinks = opening.sinks(urls, Opened(store))
         for sink in sinks:
             closing.push_async_callback(sink.close)
-        forwarders = [Forwarder(sink, spool, book, events.of) for sink in sinks]
+        forwarders = [
+            Forwarder(sink, spool, book, events.of, url.wants)
+            for sink, url in zip(sinks, urls, strict=True)
+        ]
         sweep = Sweep(spool, book, forwarders)
         certificates = Certificates(settings.certificates, Domains(store))
         ready = readiness(

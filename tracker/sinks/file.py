@@ -17,6 +17,8 @@ import msgspec
 from tracker.event import Event, encode
 from tracker.segment import sync_folder
 from tracker.sinks import SinkUnavailable
+from tracker.sinks.opening import Opened
+from tracker.sinks.url import SinkUrl
 
 # What may come again: a batch of every stream that was being forwarded when the process died.
 LOOKED_THROUGH: Final = 64 << 20  # bytes of the file
@@ -35,11 +37,16 @@ class _Line(msgspec.Struct, frozen=True):
 _line = msgspec.json.Decoder(_Line).decode
 
 
+def sink(url: SinkUrl, _: Opened) -> "FileSink":
+    """Make the sink of a URL."""
+    return FileSink(Path(url.address), name=url.name)
+
+
 class FileSink:
     """Events go to the end of one file. A revision of an event is a line of its own."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = f"file:{path}"
+    def __init__(self, path: Path, *, name: str = "") -> None:
+        self.name = name or f"file:{path}"
         self._path = path
         self._descriptor: int | None = None
         self._there: dict[_Line, None] = {}  # in the order in which they came

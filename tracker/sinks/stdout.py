@@ -3,10 +3,17 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from tracker.event import Event, encode
 from tracker.sinks import SinkUnavailable
+from tracker.sinks.opening import Opened
+from tracker.sinks.url import SinkUrl
+
+
+def sink(url: SinkUrl, _: Opened) -> "StdoutSink":
+    """Make the sink of a URL."""
+    return StdoutSink(name=url.name)
 
 
 class StdoutSink:
@@ -15,9 +22,8 @@ class StdoutSink:
     Whoever must have each event once tells them apart by `id` and `revision`.
     """
 
-    name: Final = "stdout"
-
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(self, stream: BinaryIO | None = None, *, name: str = "stdout") -> None:
+        self.name = name
         self._stream = stream or sys.stdout.buffer
 
     async def deliver(self, events: Sequence[Event]) -> None:

@@ -1,20 +1,25 @@
 """The store as a sink: the events that the API finds."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from tracker.event import Event, encode
 from tracker.sinks import EventRefused, SinkUnavailable
+from tracker.sinks.opening import Opened
+from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.row import NotAnEvent, row
+
+
+def sink(url: SinkUrl, opened: Opened) -> "StoreSink":
+    """Make the sink of a URL."""
+    return StoreSink(opened.store, url.name)
 
 
 class StoreSink:
     """Events go into a store, which whoever opened it closes: the API reads from it too."""
 
-    name: Final = "store"
-
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, name: str = "store") -> None:
+        self.name = name
         self._store = store
 
     async def deliver(self, events: Sequence[Event]) -> None:

@@ -10,13 +10,10 @@ import pytest
 
 from tests.tracker.forward.parts import largest_file
 from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict
-from tracker.mistake import Mistake
 from tracker.sinks import SinkUnavailable
 from tracker.sinks import file as file_sink
 from tracker.sinks.file import FileSink
-from tracker.sinks.named import named
 from tracker.sinks.stdout import StdoutSink
-from tracker.store.database import Store
 
 
 def event(number: int, revision: int = 0) -> Event:
@@ -134,37 +131,3 @@ def test_a_pipe_that_nobody_reads_makes_the_sink_unavailable() -> None:
     os.close(reading)
     with os.fdopen(writing, "wb", buffering=0) as stream, pytest.raises(SinkUnavailable):
         asyncio.run(StdoutSink(stream).deliver([event(1)]))
-
-
-def test_sinks_are_named_in_the_settings(tmp_path: Path) -> None:
-    async def names() -> list[str]:
-        store = await Store.open(tmp_path / "store.db")
-        sinks = named(["store", "stdout", "file:events.jsonl"], store)
-        await store.close()
-        return [sink.name for sink in sinks]
-
-    assert asyncio.run(names()) == ["store", "stdout", "file:events.jsonl"]
-
-
-@pytest.mark.parametrize(
-    ("names", "sentence"),
-    [
-        (["kafka"], "there is no sink 'kafka': it may be store, stdout, or file: and a path"),
-        (["file:"], "there is no sink 'file:'"),
-        (["stdout:x"], "there is no sink 'stdout:x'"),
-        (["stdout", "stdout"], "sinks names stdout twice"),
-        ([], "sinks should name at least one"),
-    ],
-)
-def test_a_sink_that_cannot_be_is_refused_by_name(
-    tmp_path: Path, names: list[str], sentence: str
-) -> None:
-    async def refused() -> None:
-        store = await Store.open(tmp_path / "store.db")
-        try:
-            named(names, store)
-        finally:
-            await store.close()
-
-    with pytest.raises(Mistake, match=sentence):
-        asyncio.run(refused())
