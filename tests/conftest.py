@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.session import *  # noqa: F403 - fixtures, as __all__ there has them
+
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Real servers on loopback for tests: a CA, DNS, answers to challenges, and a CA that misbehaves.
+"""Real servers on loopback for tests: PostgreSQL, a CA, DNS, and what stands between and breaks.
 
 | module | holds |
 |---|---|
@@ -8,7 +8,9 @@
 | `answers.py` | what a CA finds at a name: HTTP-01 and TLS-ALPN-01 |
 | `faulty.py` | `between(...)`: stands before Pebble and breaks what a test wants broken |
 | `authority.py` | a small CA of the tests' own, also for wrong certificates |
-| `fixtures.py` | all of it as pytest fixtures, to be imported by a conftest |
+| `postgresql.py` | `running(...)`: PostgreSQL as a process of its own, to be stopped and killed |
+| `fixtures.py` | CA, DNS and answers as pytest fixtures, to be imported by a conftest |
+| `session.py` | fixtures that a whole session of tests shares: `postgres`, `postgres_url` |
 
 All listen on free ports, and end with the block that started them.
 """

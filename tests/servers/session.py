@@ -1,0 +1,32 @@
+"""Servers that a whole session of tests shares, as fixtures; `tests/conftest.py` imports them.
+
+Each worker of pytest-xdist is a session of its own. A test skips, and says what to install, where
+a server is missing.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import postgresql
+from tests.servers.postgresql import Postgres
+
+__all__ = ["postgres", "postgres_url"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run a server for all tests; who stops or breaks one takes `postgresql.running`."""
+    try:
+        with postgresql.running() as server:
+            yield server
+    except postgresql.Missing as error:
+        pytest.skip(f"NO POSTGRESQL TO TEST WITH: {error}")
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Make an empty database for one test; give its URL."""
+    url = postgres.fresh()
+    yield url
+    postgres.drop(url)
