@@ -7,6 +7,7 @@
 | `dns.py` | `serving(zone)`: a resolver that answers, fails or is silent as its `Zone` says |
 | `answers.py` | what a CA finds at a name: HTTP-01 and TLS-ALPN-01 |
 | `faulty.py` | `between(...)`: stands before Pebble and breaks what a test wants broken |
+| `nats.py` | `running(...)`: NATS with JetStream, one node or a cluster, ended and started |
 | `authority.py` | a small CA of the tests' own, also for wrong certificates |
 | `postgresql.py` | `running(...)`: PostgreSQL as a process of its own, to be stopped and killed |
 | `fixtures.py` | CA, DNS and answers as pytest fixtures, to be imported by a conftest |
