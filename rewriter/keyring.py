@@ -71,12 +71,22 @@ class DomainKeys:
 
 
 class Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One secret of the keyring. A retired one neither signs nor verifies, but can be restored."""
+    """One secret of the keyring. A retired one neither signs nor verifies, but can be restored.
+
+    One that `waits` verifies and doesn't sign yet: machines that share the keyring may lack it.
+    """
 
     id: int
     secret: str
     created: str
     retired: str | None = None
+    # Left out of the file unless it waits, so that older rewriters read what they always did.
+    waits: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether it may sign; of those that may, the last one does."""
+        return not self.retired and self.waits is not True
 
     def material(self) -> bytes:
         """Return the secret's bytes; raise KeyringError if they aren't 32."""
@@ -157,6 +167,8 @@ class Keyring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"key {key_id} is the last one that works:"
                 " make another with 'tracker keys new' first"
             )
+        if not any(key.signs for key in keys):
+            raise KeyringError(f"key {key_id} is the last one that signs: the others still wait")
         return msgspec.structs.replace(self, keys=keys)
 
     def export(self, domain: str) -> Self:
@@ -176,9 +188,9 @@ class Keyring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         domain = canonical_domain(domain)
         if self.domain and self.domain != domain:
             raise KeyringError(f"this keyring is for {self.domain} and can't sign for {domain}")
-        return DomainKeys(
-            domain, tuple(self._derive(key, domain) for key in self.keys if not key.retired)
-        )
+        living = [key for key in self.keys if not key.retired]
+        living.sort(key=lambda key: key.signs)  # those that wait come first: the last one signs
+        return DomainKeys(domain, tuple(self._derive(key, domain) for key in living))
 
     def _derive(self, key: Secret, domain: str) -> DomainKey:
         secret = key.material() if self.domain else _domain_secret(key.material(), domain)

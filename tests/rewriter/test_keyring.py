@@ -7,9 +7,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from rewriter.keyring import BadDomain, Keyring, KeyringError, _hkdf, canonical_domain
-from rewriter.tokens import BadToken, Link, Tokens
+from rewriter.tokens import CLICK, BadToken, Context, Link, Tokens
 
 
 def test_a_keyring_comes_back_from_disk(tmp_path: Path) -> None:
@@ -172,3 +173,32 @@ def test_what_is_no_domain_is_refused(written: str) -> None:
 def test_keys_are_derived_as_rfc_5869_says(secret: bytes, purpose: bytes, length: int) -> None:
     theirs = HKDF(SHA256(), length, salt=None, info=b"tracking-edge/1 " + purpose)
     assert _hkdf(secret, purpose, length) == theirs.derive(secret)
+
+
+def _waiting(keyring: Keyring) -> Keyring:
+    *others, last = keyring.keys
+    return Keyring(keys=(*others, structs.replace(last, waits=True)))
+
+
+def test_a_key_that_waits_verifies_and_does_not_sign() -> None:
+    before = Keyring.new()
+    after = before.rotated()
+    old, new, waiting = (
+        Tokens(keyring.for_domain("t.example")) for keyring in (before, after, _waiting(after))
+    )
+    frames = waiting.seal_link(Link("https://x.example")), waiting.seal_context(Context())
+    assert waiting.mint(CLICK, *frames) == old.mint(CLICK, *frames)
+    assert waiting.verify(CLICK, new.mint(CLICK, *frames))
+
+
+def test_the_last_key_that_signs_is_not_retired_while_another_still_waits() -> None:
+    with pytest.raises(KeyringError, match="key 1 is the last one that signs"):
+        _waiting(Keyring.new().rotated()).retire(1)
+
+
+def test_whether_a_key_waits_stands_in_the_file_only_while_it_does(tmp_path: Path) -> None:
+    path, keyring = tmp_path / "keyring.json", Keyring.new().rotated()
+    keyring.save(path)
+    assert "waits" not in path.read_text()
+    _waiting(keyring).save(path)
+    assert Keyring.load(path) == _waiting(keyring)
