@@ -10,6 +10,7 @@
 | `nats.py` | `running(...)`: NATS with JetStream, one node or a cluster, ended and started |
 | `authority.py` | a small CA of the tests' own, also for wrong certificates |
 | `postgresql.py` | `running(...)`: PostgreSQL as a process of its own, to be stopped and killed |
+| `proxy.py` | `between(address)`: a TCP connection that is cut, hangs, is slow, and heals |
 | `fixtures.py` | CA, DNS and answers as pytest fixtures, to be imported by a conftest |
 | `session.py` | fixtures that a whole session of tests shares: `postgres`, `postgres_url` |
 
