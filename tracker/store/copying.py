@@ -40,7 +40,7 @@ from tracker.store.database import Store
 AT_ONCE: Final = 2_000  # rows, which are a megabyte of events
 
 # Every module that adds tables to the store's; `tables` is complete once they are imported.
-OF_TABLES: Final = ("access", "audit", "decision", "domains", "rollup")
+OF_TABLES: Final = ("access", "audit", "decision", "domains", "rollup", "signing")
 
 # In the target while a copy is under way, and only then: a row for each table that was begun.
 copying = Table(

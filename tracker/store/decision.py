@@ -3,6 +3,8 @@
 In: unsubscribed and resubscribed events as they are stored, and what is decided by API or command.
 Out: one row for each recipient and scope. A decision that is taken back stays as a row that says
 so: of two events that come in the wrong order, the later one in time still wins.
+
+Promise: whoever has seen all changes up to a number misses none by asking for higher ones.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +12,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
@@ -29,7 +31,18 @@ suppression_table = Table(
     Column("tag", Text, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("suppressed", Boolean, nullable=False),
+    Column("change", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+)
+_t = suppression_table.c
+Index("suppression_by_change", _t.change, _t.domain, _t.address, _t.tag)
+
+# The last number that was given to a change; one row.
+change_table = Table(
+    "suppression_change",
+    schema.metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
 )
 
 
@@ -67,7 +80,13 @@ async def follow(connection: AsyncConnection, changes: Sequence[Change]) -> None
 
 async def decide(connection: AsyncConnection, decisions: Iterable[Decision]) -> None:
     """Have decisions hold, but where a later one does already."""
-    await write(connection, _DECIDE, [astuple(one) for one in decisions])
+    rows = [astuple(one) for one in decisions]
+    if not rows:
+        return
+    # The counter's row is locked until the transaction ends, in every database: no number becomes
+    # visible after a higher one.
+    number = (await connection.execute(_NUMBERED)).scalar_one()
+    await write(connection, _DECIDE, [(*row, number) for row in rows])
 
 
 def _decisions(row: Row) -> Iterator[Decision]:
@@ -89,8 +108,11 @@ def _tags(row: Row) -> Sequence[str]:
     return (ALL,)
 
 
+_NUMBERED: Final = (
+    update(change_table).values(last=change_table.c.last + 1).returning(change_table.c.last)
+)
 _DECIDE: Final = upsert(
     suppression_table,
-    lambda new: {"at": new["at"], "suppressed": new["suppressed"]},
+    lambda new: {name: new[name] for name in ("at", "suppressed", "change")},
     where=lambda new: new["at"] >= suppression_table.c.at,
 )
