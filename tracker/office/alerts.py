@@ -3,13 +3,15 @@
 In: the alerts that the vault keeps. Out: a small JSON document each, by POST.
 
 Promise: an alert is posted until the other side answers with 2xx, across restarts, and then no
-more; it may arrive twice when the machine dies in between.
+more; it may arrive twice when the machine dies in between. One that is refused holds up no other.
 """
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -26,25 +28,35 @@ ANSWER_WITHIN: Final = 10.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Turn:
+    """When an alert that was refused is posted again, and how often it was refused."""
+
+    at: float = 0.0
+    refusals: int = 0
+
+
 async def deliver(vault: Vault, url: str, *, retry_after: Sequence[float] = RETRY_AFTER) -> None:
     """Post alerts for ever. Raises VaultUnavailable."""
-    alerts, failures = Alerts(vault), 0
+    alerts, turns = Alerts(vault), dict[Alert, Turn]()
     # No redirects: what is posted here is for the address that the operator set, and no other.
     async with httpx.AsyncClient(follow_redirects=False, timeout=ANSWER_WITHIN) as client:
         while True:
-            refused = ""
-            for alert in await alerts.undelivered():
+            waiting = await alerts.undelivered()
+            turns = {alert: turns.get(alert, Turn()) for alert in waiting}
+            for alert, turn in turns.items():
+                if turn.at > time.monotonic():
+                    continue
                 if refused := await _posted(client, url, alert):
-                    break
-                await alerts.delivered(alert, time.time())
-                failures = 0
-            if refused:
-                wait = retry_after[min(failures, len(retry_after) - 1)]
-                failures += 1
-                logger.error("alert_not_delivered", extra={"why": refused, "again_in": wait})
-                await asyncio.sleep(wait)
-            else:
-                await asyncio.sleep(LOOK_EVERY)
+                    wait = retry_after[min(turn.refusals, len(retry_after) - 1)]
+                    turn.at, turn.refusals = time.monotonic() + wait, turn.refusals + 1
+                    told = {"why": refused, "again_in": wait, "domain": alert.name}
+                    logger.error("alert_not_delivered", extra=told)
+                else:
+                    await alerts.delivered(alert, time.time())
+                    turn.at = math.inf
+            soonest = min((turn.at for turn in turns.values()), default=math.inf)
+            await asyncio.sleep(min(LOOK_EVERY, max(0.0, soonest - time.monotonic())))
 
 
 async def _posted(client: httpx.AsyncClient, url: str, alert: Alert) -> str:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -44,6 +45,7 @@ class Hook:
     answers: list[int]
     got: list[tuple[str, Any]] = field(default_factory=list)
     port: int = 0
+    refused: str = ""
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def hook() -> Iterator[Hook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.got.append((self.path, json.loads(body)))
-            self.send_response(hook.answers.pop(0) if hook.answers else 200)
+            refused = hook.refused and hook.refused in body.decode()
+            self.send_response(500 if refused else hook.answers.pop(0) if hook.answers else 200)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -94,6 +97,21 @@ async def test_an_alert_is_posted_until_it_is_taken_and_follows_no_redirect(
         "not_after": 1,
     }
     assert hook.got == [("/hook", expected)] * 3
+
+
+async def test_an_alert_that_is_always_refused_holds_up_no_other(vault: Vault, hook: Hook) -> None:
+    refused, other = ALERT, msgspec.structs.replace(ALERT, name="other.example.com", at=2.5)
+    hook.answers, hook.refused = [], refused.name
+    await Alerts(vault).raise_(refused, deliver=True)
+    await Alerts(vault).raise_(other, deliver=True)
+
+    async def taken() -> bool:
+        return await Alerts(vault).undelivered() == [refused]
+
+    posting = asyncio.create_task(deliver(vault, f"http://127.0.0.1:{hook.port}/hook"))
+    await _until(taken)
+    posting.cancel()
+    assert [body["name"] for _, body in hook.got] == [refused.name, other.name]
 
 
 @pytest.mark.parametrize(
