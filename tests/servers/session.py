@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers import nats as nats_servers
 from tests.servers import postgresql
+from tests.servers.nats import Nats
 from tests.servers.postgresql import Postgres
 
-__all__ = ["postgres", "postgres_url"]
+__all__ = ["nats", "postgres", "postgres_url"]
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,13 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     url = postgres.fresh()
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """Run one node for all tests, each with a stream of its own; who ends it takes `running`."""
+    try:
+        with nats_servers.running(tmp_path_factory.mktemp("nats")) as server:
+            yield server
+    except nats_servers.Missing as error:
+        pytest.skip(f"NO NATS TO TEST WITH: {error}")
