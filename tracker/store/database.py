@@ -1,4 +1,4 @@
-"""The database: rows in, pages and the feed out, in one SQLite file.
+"""The database: rows in, pages and the feed out, in a SQLite file or at a PostgreSQL server.
 
 Promise: when `insert` returns, the rows survive a crash of this process and of the machine, each
 once however often it was inserted; of two revisions the higher one stays. `feed` gives every row
@@ -8,41 +8,46 @@ to whoever follows it, in the order of insertion.
 import asyncio
 import logging
 import math
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
-from sqlalchemy import Connection, Executable, select
+from sqlalchemy import Executable, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import decision, insertion, migrations, page, query, rollup, schema, sqlite
+from tracker.store import decision, dialect, insertion, page, query, rollup, schema
 from tracker.store.change import Change, Follower
+from tracker.store.dialect import Dialect, Unreachable
 from tracker.store.document import Damaged, unpacked
 from tracker.store.page import Found
+from tracker.store.preparation import NotPrepared, prepare
 from tracker.store.row import Row
 
 PATIENCE = 5.0  # seconds that a statement waits for another process's transaction
 WITHIN = 2.0  # seconds that a page may take, while it holds one of few connections
+AGAIN_AFTER = 1.0  # seconds after which it is tried again to prepare a store
 MOST_DAMAGED = 1_000  # damaged documents that are told apart
 logger = logging.getLogger(__name__)
-
-FIRST = "0001"  # the revision of files that are older than telling it
-
 
 # What is kept in step with the events, in the transaction that stores them, in this order.
 FOLLOWERS: Final[tuple[Follower, ...]] = (rollup.count, decision.follow)
 
 
 class StoreError(Exception):
-    """The file can't be used as a store; the message is one sentence that says why."""
+    """There is no store that can be used; the message is one sentence that says why."""
 
 
 class StoreUnavailable(Exception):
-    """The store can't answer now: it is locked, full or broken. What was tried wasn't done."""
+    """The store can't answer now: it is locked, full, broken or away.
+
+    What was tried wasn't done; or, where the connection broke while it was being committed, it may
+    have been, and may be tried again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +59,65 @@ class Ingested:
     document: bytes
 
 
-class Store:
-    """Events in one SQLite file. Open it with `Store.open`, end with `close`."""
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why a store couldn't be prepared, and until when that is taken for still so."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, within: float) -> None:
+    says: str
+    until: float
+
+
+class Store:
+    """Events in one database. Open it with `Store.open`, end with `close`.
+
+    `Store(where)` alone touches nothing yet: each call prepares it first, and raises
+    StoreUnavailable while that can't be done. So whoever can do other things meanwhile begins with
+    those, and goes on with the store once it is there.
+    """
+
+    def __init__(
+        self, where: Path | str, *, patience: float = PATIENCE, within: float = WITHIN
+    ) -> None:
+        """Name a store: by a path, which is a SQLite file's, or by PostgreSQL's URL.
+
+        `patience` is how many seconds a call waits while another process writes, `within` how many
+        a page may take.
+        """
+        self._dialect: Dialect = dialect.at(where)
+        self._where = str(where)
         self._within = within
-        self._writer = writer
-        self._reader = reader
+        self._writer, self._reader = self._dialect.engines(self._where, patience)
+        self._preparing = asyncio.Lock()
+        self._prepared = False
+        self._failed: _Failed | None = None
         self.damaged: set[tuple[str, query.Key]] = set()  # documents that were met and passed by
 
     @classmethod
     async def open(
-        cls, path: Path | str, *, patience: float = PATIENCE, within: float = WITHIN
+        cls, where: Path | str, *, patience: float = PATIENCE, within: float = WITHIN
     ) -> Self:
-        """Open the store at a path, creating it readable by its owner alone.
+        """Open a store that can be used from now on.
 
-        `patience` is how many seconds a call waits while another process writes, `within` how many
-        a page may take.
-        Raises StoreError if the file can't be read or written, is no store, is newer than this
-        program, or older and can't be brought up to date.
+        Raises StoreError if it can't be read or written, is no store, is newer than this program,
+        or older and can't be brought up to date.
         """
-        path = Path(path)
+        store = cls(where, patience=patience, within=within)
         try:
-            await asyncio.to_thread(path.touch, 0o600)
-        except OSError as error:
-            raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
-        store = cls(*sqlite.engines(path, patience), within)
-        try:
-            async with store._writer.begin() as connection:
-                await connection.run_sync(_prepare, path)
-        except DBAPIError as error:
-            await store.close()
-            raise StoreError(f"cannot open the store {path}: {sqlite.reason(error)}") from error
+            await store.prepare()
         except StoreError:
             await store.close()
             raise
         return store
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people: without a password."""
+        return self._dialect.shown(self._where)
+
+    async def prepare(self) -> None:
+        """Make the store if there is none, and bring its tables up to date. Raises StoreError."""
+        async with self._preparing:
+            await self._prepare()
 
     async def insert(self, rows: Sequence[Row]) -> Sequence[Change]:
         """Store rows, durably, all or none; return what that changed. Raises StoreUnavailable.
@@ -102,6 +130,7 @@ class Store:
             return []
         batch = await asyncio.to_thread(insertion.prepared, rows)
         async with self.writing() as connection:
+            await self._dialect.make_room(connection, [row.at for row in rows])
             changes = await insertion.store(connection, batch)
             for follower in FOLLOWERS:
                 await follower(connection, changes)
@@ -168,22 +197,23 @@ class Store:
             return await _number(connection, select(schema.ingested.c.last))
 
     async def purge(self) -> None:
-        """Leave no trace of what was removed: the log of writes holds it until it is written over.
+        """Leave no trace of what was removed, as far as the database lets us (docs/store.md).
 
-        Does nothing while somebody reads for long. Raises StoreUnavailable.
+        Does nothing while somebody reads a file for long. Raises StoreUnavailable.
         """
         async with self.reading() as connection:
-            await sqlite.purge(connection)
+            await self._dialect.purge(connection)
 
     async def close(self) -> None:
-        """Close every connection to the file."""
+        """Close every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection that can only read. Raises StoreUnavailable."""
-        with _unavailable():
+        await self._ready()
+        with self._unavailable():
             async with self._reader.connect() as connection:
                 yield connection
 
@@ -191,47 +221,57 @@ class Store:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Lend the connection that writes, in a transaction of its own: all of it, or none.
 
-        What it did is durable once the block has been left. Raises StoreUnavailable.
+        Of all processes, one has it at a time. What it did is durable once the block has been left.
+        Raises StoreUnavailable.
         """
-        with _unavailable():
+        await self._ready()
+        with self._unavailable():
             async with self._writer.begin() as connection:
                 yield connection
 
+    async def _ready(self) -> None:
+        if self._prepared:
+            return
+        async with self._preparing:
+            # Many may wait for it, and where no server answers each would wait in its turn.
+            if self._failed and time.monotonic() < self._failed.until:
+                raise StoreUnavailable(self._failed.says)
+            try:
+                await self._prepare()
+            except StoreError as error:
+                self._failed = _Failed(str(error), time.monotonic() + AGAIN_AFTER)
+                raise StoreUnavailable(str(error)) from error
 
-def _prepare(connection: Connection, path: Path) -> None:
-    """Bring the tables up to date; refuse a file that is no store, or a newer one."""
-    ours = sqlite.ours(connection)
-    if ours is False:
-        raise StoreError(f"{path} is a database of another program, not a store of events")
-    newest, found = migrations.known()[-1], migrations.reached(connection)
-    if found == newest:
-        return
-    if found is not None and found not in migrations.known():
-        raise StoreError(
-            f"the store {path} was written by a newer version of this program: it has revision"
-            f" {found}, and this version reads and writes {newest}"
-        )
-    try:
-        migrations.upgrade(connection, taken_for=FIRST if ours and found is None else "")
-    except DBAPIError as error:
-        raise StoreError(
-            f"cannot bring the store {path} to revision {newest}: {sqlite.reason(error)};"
-            " it stays as it was"
-        ) from error
-    sqlite.claim(connection)
-    if ours:
-        logger.info("store_migrated", extra={"from": found or FIRST, "to": newest})
+    async def _prepare(self) -> None:
+        if self._prepared:
+            return
+        cannot = f"cannot open the store {self.name}"
+        try:
+            await asyncio.to_thread(self._dialect.make, self._where)
+            async with self._writer.begin() as connection:
+                await connection.run_sync(prepare, self._dialect, self.name)
+        except NotPrepared as error:
+            raise StoreError(str(error)) from error
+        except OSError as error:
+            raise StoreError(f"{cannot}: {error.strerror}") from error
+        except Unreachable as error:
+            raise StoreError(f"{cannot}: {error}") from error
+        except DBAPIError as error:
+            raise StoreError(f"{cannot}: {self._dialect.reason(error)}") from error
+        self._prepared = True
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except Unreachable as error:
+            raise StoreUnavailable(f"the store can't answer: {error}") from error
+        except DBAPIError as error:
+            says = self._dialect.reason(error)
+            raise StoreUnavailable(f"the store can't answer: {says}") from error
+        except PoolTimeout as error:
+            raise StoreUnavailable("the store can't answer: every connection is in use") from error
 
 
 async def _number(connection: AsyncConnection, statement: Executable) -> int:
     return int((await connection.execute(statement)).scalar_one())
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise StoreUnavailable(f"the store can't answer: {sqlite.reason(error)}") from error
-    except PoolTimeout as error:
-        raise StoreUnavailable("the store can't answer: every connection is in use") from error

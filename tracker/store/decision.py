@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
 from tracker.store.change import Change
+from tracker.store.dialect import write
+from tracker.store.merge import Merge
 from tracker.store.row import Row, exact
-from tracker.store.sqlite import upsert, write
 
 ALL: Final = "*"  # every mail of the sending domain
 LIST: Final = "list:"  # before a list's name, which no tag can then be mistaken for
@@ -111,7 +112,7 @@ def _tags(row: Row) -> Sequence[str]:
 _NUMBERED: Final = (
     update(change_table).values(last=change_table.c.last + 1).returning(change_table.c.last)
 )
-_DECIDE: Final = upsert(
+_DECIDE: Final = Merge(
     suppression_table,
     lambda new: {name: new[name] for name in ("at", "suppressed", "change")},
     where=lambda new: new["at"] >= suppression_table.c.at,

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import sqlite
-from tracker.store.change import Change, parts
+from tracker.store.change import Change
+from tracker.store.dialect import of, write
 from tracker.store.document import Damaged, packed, unpacked
+from tracker.store.merge import Merge
 from tracker.store.row import Row
 from tracker.store.schema import event, ingested, tag
 
@@ -54,17 +55,17 @@ async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
             zip(batch.places, batch.values, strict=True), first
         )
     ]
-    if await sqlite.write(connection, _INSERT, numbered) == len(numbered):
+    if await write(connection, _INSERT, numbered) == len(numbered):
         changes = [Change(row) for row in batch.rows]
     else:
         changes = await _told_apart(connection, batch, first)
     new = (change.row for change in changes if change.before is None)
-    await sqlite.write(connection, _TAG, sorted(_tags(new)))
+    await write(connection, _TAG, sorted(_tags(new)))
     return changes
 
 
-_INSERT: Final = sqlite.insert_if_absent(event)
-_TAG: Final = sqlite.insert_if_absent(tag)
+_INSERT: Final = Merge(event)
+_TAG: Final = Merge(tag)
 REVISED: Final = ("revision", "document")
 _REVISE: Final = (
     update(event)
@@ -94,13 +95,9 @@ async def _stored(
     connection: AsyncConnection, rows: Sequence[Row]
 ) -> dict[Place, tuple[int, bytes]]:
     """Return revision and document of events that are there."""
-    key = tuple_(event.c.domain, event.c.at, event.c.id)
     columns = (event.c.domain, event.c.at, event.c.id, event.c.revision, event.c.document)
-    found = {}
-    for some in parts(list(map(_place, rows))):
-        for each in await connection.execute(select(*columns).where(key.in_(some))):
-            found[each.domain, each.at, each.id] = each.revision, each.document
-    return found
+    found = await of(connection).find(connection, event, columns, list(map(_place, rows)))
+    return {(each.domain, each.at, each.id): (each.revision, each.document) for each in found}
 
 
 def _before(row: Row, stored: bytes) -> bytes:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Insert,
     Integer,
     Table,
     Text,
@@ -27,10 +26,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
 from tracker.store.change import Change, parts
+from tracker.store.dialect import write
 from tracker.store.document import unpacked
 from tracker.store.figures import HOUR, SLOTS, Pair, Slot, Told, key, put, touched
+from tracker.store.merge import Merge
 from tracker.store.row import Row
-from tracker.store.sqlite import upsert, write
 from tracker.store.tally import Tally
 
 
@@ -199,7 +199,7 @@ async def _first_hour(connection: AsyncConnection, row: Row, slot: Slot) -> int:
 
 def _written(
     batch: Batch, before: Mapping[int, Pair]
-) -> Iterator[tuple[Insert, list[tuple[Any, ...]]]]:
+) -> Iterator[tuple[Merge, list[tuple[Any, ...]]]]:
     """Yield what a batch comes to, as rows of each table in the order of its key."""
     tally = batch.tally
     changed = [one for one in batch.pairs.items() if one[1] != before.get(one[0], Pair())]
@@ -218,16 +218,16 @@ def _values(pair: Pair) -> tuple[Any, ...]:
     return (*hours, "\n".join(tags), tagged_delivery)
 
 
-def _adding(table: Table) -> Insert:
-    return upsert(table, lambda added: {"count": table.c["count"] + added["count"]})
+def _adding(table: Table) -> Merge:
+    return Merge(table, lambda added: {"count": table.c["count"] + added["count"]})
 
 
 ADD_FIGURE: Final = _adding(figure)
 ADD_AGGREGATE: Final = _adding(aggregate)
-PUT_PAIR: Final = upsert(
+PUT_PAIR: Final = Merge(
     pair_table, lambda put: {name: put[name] for name in (*SLOTS, "tags", "tagged_delivery")}
 )
-SEE_TAG: Final = upsert(
+SEE_TAG: Final = Merge(
     known_tag,
     lambda seen: {
         "first_seen": case(

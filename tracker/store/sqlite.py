@@ -4,23 +4,23 @@ In: a path. Out: two engines, one for the connection that writes and one for tho
 what kind of file it is.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, ColumnElement, Connection, FromClause, Table, text
-from sqlalchemy import Insert as Insertion
+from sqlalchemy import URL, Column, Connection, FromClause, Row, Table, select, text, tuple_
 from sqlalchemy import event as hook
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.sql.elements import KeyedColumnElement
+
+from tracker.store.change import parts
+from tracker.store.merge import Merge
 
 READERS: Final = 4
 APPLICATION: Final = 0x54726B45  # "TrkE": tells our files from other SQLite databases
@@ -72,16 +72,32 @@ def along(table: Table, index: str) -> str:
     return f"INDEXED BY {index or f'sqlite_autoindex_{table.name}_1'}"
 
 
-def engines(path: Path, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
+def shown(where: str) -> str:
+    """Name a store to people."""
+    return where
+
+
+def make(where: str) -> None:
+    """Make the file, readable by its owner alone. Raises OSError."""
+    Path(where).touch(0o600)
+
+
+def engines(where: str, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the engine that writes and the one that reads.
 
     `patience` is how many seconds a statement waits for another process's transaction.
     """
+    path = Path(where)
     writer = _engine(path, WRITING, 1, patience)
     # SQLite's own BEGIN takes the write lock at the first write, when it may be too late to
     # wait for it (SQLITE_BUSY_SNAPSHOT).
     hook.listen(writer.sync_engine, "begin", _begin_immediate)
     return writer, _engine(path, READING, READERS, patience)
+
+
+def unfit(connection: Connection) -> str:  # noqa: ARG001
+    """Say nothing: the library comes with Python, and the file is as we make it."""
+    return ""
 
 
 def ours(connection: Connection) -> bool | None:
@@ -110,48 +126,50 @@ def reason(error: DBAPIError) -> str:
     return next((f"{said} ({meant})" for words, meant in MEANT if words in said), said)
 
 
-Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
-Told = Callable[[Columns], Mapping[str, Any]]
-
-
-def insert_if_absent(table: Table) -> Insert:
-    """Return the insertion of rows that leaves those alone whose key is there."""
-    return insert(table).on_conflict_do_nothing()
-
-
-def upsert(
-    table: Table, values: Told, where: Callable[[Columns], ColumnElement[bool]] | None = None
-) -> Insert:
-    """Return the insertion of rows that changes those whose key is there.
-
-    `values` and `where` are told the columns of the row that was to be inserted, and say what the
-    row that is there becomes, and when.
-    """
-    into = insert(table)
-    return into.on_conflict_do_update(
-        index_elements=table.primary_key.columns,
-        set_=values(into.excluded),
-        where=None if where is None else where(into.excluded),
-    )
-
-
-async def write(
-    connection: AsyncConnection, statement: Insertion, rows: Sequence[tuple[Any, ...]]
-) -> int:
-    """Insert rows, each with the values of all columns in their order; return how many came in.
+async def write(connection: AsyncConnection, merge: Merge, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Merge rows into their table; return how many were inserted or changed.
 
     Values go to the driver as they are: to copy each row into a dictionary and back, as SQLAlchemy
     does with parameters of its own statements, takes longer than SQLite does with them.
     """
-    if not rows:
-        return 0
-    done = await connection.exec_driver_sql(_text(statement), list(rows), execution_options=COUNTED)
+    done = await connection.exec_driver_sql(_text(merge), list(rows), execution_options=COUNTED)
     return done.rowcount
 
 
 @cache
-def _text(statement: Insertion) -> str:
-    return str(statement.compile(dialect=sqlite.dialect()))
+def _text(merge: Merge) -> str:
+    into = insert(merge.table)
+    if merge.values is None:
+        return str(into.on_conflict_do_nothing().compile(dialect=sqlite.dialect()))
+    changed = into.on_conflict_do_update(
+        index_elements=merge.table.primary_key.columns,
+        set_=merge.values(into.excluded),
+        where=None if merge.where is None else merge.where(into.excluded),
+    )
+    return str(changed.compile(dialect=sqlite.dialect()))
+
+
+async def find(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[Column[Any]],
+    keys: Sequence[tuple[Any, ...]],
+) -> Sequence[Row[Any]]:
+    """Return columns of the rows that have one of the keys."""
+    key = tuple_(*table.primary_key.columns)
+    found: list[Row[Any]] = []
+    for some in parts(keys):
+        found += (await connection.execute(select(*columns).where(key.in_(some)))).all()
+    return found
+
+
+async def make_room(connection: AsyncConnection, times: Iterable[int]) -> None:
+    """Do nothing: a table takes events of any time."""
+
+
+async def drop_before(connection: AsyncConnection, time: int) -> int:  # noqa: ARG001
+    """Remove nothing: events of all times lie in one table."""
+    return 0
 
 
 COUNTED: Final = {"preserve_rowcount": True}
