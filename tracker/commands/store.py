@@ -14,6 +14,7 @@ from tracker.commands.options import Config, configured
 from tracker.commands.stored import there
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
+from tracker.store import dialect
 from tracker.store.copying import Copy, CopyRefused, Step
 from tracker.store.database import Store, StoreError, StoreUnavailable
 
@@ -48,7 +49,8 @@ def copy(
     settings = configured(config)
     rows = asyncio.run(_copy(settings, target))
     typer.echo(f"{rows:,} rows were copied, read back and are the same.")
-    typer.echo(f'Now set store.url to "{_shown(target)}", and start the back office again.')
+    shown = dialect.at(target).shown(target)
+    typer.echo(f'Now set store.url to "{shown}", and start the back office again.')
 
 
 async def _copy(settings: Settings, where: str) -> int:
@@ -101,10 +103,3 @@ def _progress(copy: Copy) -> Iterator[Show]:
             progress.update(task, advance=step.rows, description=f"{what} {step.table}")
 
         yield show
-
-
-def _shown(where: str) -> str:
-    """Return a URL without its password."""
-    scheme, separator, rest = where.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{user.partition(':')[0]}{at}{host}"

@@ -7,7 +7,7 @@ that is noticed and said. Keys and sequence numbers stay, so whoever follows the
 the cursor they have.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import import_module
@@ -34,13 +34,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import schema
+from tracker.store import dialect, schema
 from tracker.store.database import Store
+from tracker.store.merge import Merge
 
 AT_ONCE: Final = 2_000  # rows, which are a megabyte of events
 
 # Every module that adds tables to the store's; `tables` is complete once they are imported.
 OF_TABLES: Final = ("access", "audit", "decision", "domains", "rollup", "signing")
+
+BY_TIME: Final = (schema.event, schema.tag)  # what a database may keep in parts by time
 
 # In the target while a copy is under way, and only then: a row for each table that was begun.
 copying = Table(
@@ -186,9 +189,11 @@ def _digest(row: Sequence[Any]) -> int:
     return int.from_bytes(blake2b(_encode(tuple(row)), digest_size=8).digest())
 
 
-async def _write(connection: AsyncConnection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-    names = table.columns.keys()
-    await connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+async def _write(connection: AsyncConnection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    if table in BY_TIME:
+        at = table.columns.keys().index("at")
+        await dialect.of(connection).make_room(connection, {row[at] for row in rows})
+    await dialect.write(connection, Merge(table), [tuple(row) for row in rows])
 
 
 async def _note(connection: AsyncConnection, table: Table, part: Part) -> None:
