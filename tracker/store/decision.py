@@ -81,13 +81,17 @@ async def follow(connection: AsyncConnection, changes: Sequence[Change]) -> None
 
 async def decide(connection: AsyncConnection, decisions: Iterable[Decision]) -> None:
     """Have decisions hold, but where a later one does already."""
-    rows = [astuple(one) for one in decisions]
-    if not rows:
+    last: dict[tuple[str, str, str], Decision] = {}
+    for one in decisions:
+        key = one.domain, one.address, one.tag
+        if key not in last or one.at >= last[key].at:
+            last[key] = one
+    if not last:
         return
     # The counter's row is locked until the transaction ends, in every database: no number becomes
     # visible after a higher one.
     number = (await connection.execute(_NUMBERED)).scalar_one()
-    await write(connection, _DECIDE, [(*row, number) for row in rows])
+    await write(connection, _DECIDE, [(*astuple(one), number) for one in last.values()])
 
 
 def _decisions(row: Row) -> Iterator[Decision]:

@@ -3,20 +3,21 @@
 In: a sending domain and addresses. Out: what each has unsubscribed from. Unsubscribed events become
 decisions by themselves (`decision`); here they are asked for, added and taken back by hand.
 
-Promise: every change made here stands in the audit log, in the same transaction.
+Promise: every change made here stands in the audit log, in the same transaction. Whoever follows
+the changes from the beginning ends up with the same suppressions.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from tracker.store import audit
 from tracker.store.change import parts
 from tracker.store.database import Store
-from tracker.store.decision import ALL, Decision, decide, suppression_table
+from tracker.store.decision import ALL, Decision, change_table, decide, suppression_table
 from tracker.store.row import exact
 
 MOST: Final = 1_000  # addresses a page
@@ -46,6 +47,32 @@ class Place:
     address: str = ""
 
 
+class Mark(NamedTuple):
+    """How far changes were followed: to the number of one, and within it to the key of a row."""
+
+    change: int
+    domain: str
+    address: str
+    tag: str
+
+
+BEGINNING: Final = Mark(-1, "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What was decided of an address and a tag, `at` a time in microseconds."""
+
+    mark: Mark
+    at: int
+    suppressed: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it was decided of."""
+        return self.mark[1:]
+
+
 class Suppressions:
     """The suppressions in a store. Every method raises StoreUnavailable."""
 
@@ -58,7 +85,7 @@ class Suppressions:
         async with self._store.reading() as connection:
             for some in parts(sorted({exact(address) for address in addresses})):
                 there = _live(domain).where(_t.address.in_(some)).order_by(_t.address, _t.tag)
-                found |= _grouped(await connection.execute(there))
+                found |= grouped(await connection.execute(there))
         return found
 
     async def page(
@@ -74,7 +101,25 @@ class Suppressions:
         async with self._store.reading() as connection:
             some = list(await connection.scalars(addresses))
             there = _live(domain).where(_t.address.in_(some)).order_by(_t.address, _t.tag)
-            return list(_grouped(await connection.execute(there)).values())
+            return list(grouped(await connection.execute(there)).values())
+
+    async def changes(self, after: Mark, limit: int) -> list[Changed]:
+        """Return what was decided behind a mark; of several decisions of one key, the last."""
+        mark = tuple_(_t.change, _t.domain, _t.address, _t.tag)
+        following = (
+            select(_t.change, _t.domain, _t.address, _t.tag, _t.at, _t.suppressed)
+            .where(mark > tuple_(*after))
+            .order_by(_t.change, _t.domain, _t.address, _t.tag)
+            .limit(limit)
+        )
+        async with self._store.reading() as connection:
+            found = await connection.execute(following)
+            return [Changed(Mark(*row[:4]), row.at, row.suppressed) for row in found]
+
+    async def last_change(self) -> int:
+        """Return the number of the last change."""
+        async with self._store.reading() as connection:
+            return int((await connection.execute(select(change_table.c.last))).scalar_one())
 
     async def add(self, domain: str, rows: Sequence[Suppression], who: str) -> None:
         """Suppress addresses, whatever was decided before, AT_ONCE of them in one transaction.
@@ -145,7 +190,8 @@ def _conditions(domain: str, place: Place, prefix: str) -> list[ColumnElement[bo
     return wanted
 
 
-def _grouped(rows: Iterable[Any]) -> dict[str, Suppression]:
+def grouped(rows: Iterable[Any]) -> dict[str, Suppression]:
+    """Put the rows of each address together, which have `address`, `tag` and `at`."""
     found: dict[str, Suppression] = {}
     for row in rows:
         known = found.get(row.address)
