@@ -11,6 +11,7 @@
 | `authority.py` | a small CA of the tests' own, also for wrong certificates |
 | `postgresql.py` | `running(...)`: PostgreSQL as a process of its own, to be stopped and killed |
 | `proxy.py` | `between(address)`: a TCP connection that is cut, hangs, is slow, and heals |
+| `processes.py` | children of a process, and their end |
 | `fixtures.py` | CA, DNS and answers as pytest fixtures, to be imported by a conftest |
 | `session.py` | fixtures that a whole session of tests shares: `postgres`, `postgres_url` |
 

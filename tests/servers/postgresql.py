@@ -26,6 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
+from tests.servers import processes
 from tests.servers.ports import free_port, wait_for
 
 USER: Final = "postgres"
@@ -79,6 +80,11 @@ class Postgres:
         return self.folder / "log"
 
     @property
+    def running(self) -> bool:
+        """Tell whether it has been started, and not ended."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The process that all others of the server are children of."""
         assert self._process is not None, "PostgreSQL isn't running"
@@ -101,6 +107,11 @@ class Postgres:
             prepare(self.url(name))
             self._templates.add(name)
         return name
+
+    def lend(self, folder: Path) -> None:
+        """Let the server write to a folder."""
+        if servant := _servant():
+            shutil.chown(folder, servant)
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is connected to it."""
@@ -150,12 +161,8 @@ class Postgres:
     def kill(self) -> None:
         """End all its processes with SIGKILL, as the kernel does when memory is out."""
         if self._process is not None:
-            everyone = [self.pid, *_children(self.pid)]
-            for pid in everyone:
-                _kill(pid)
+            processes.kill([self.pid, *processes.children(self.pid)])
             self._gone()
-            # A new server refuses to start beside what an old one left running.
-            wait_for(lambda: not any(map(_alive, everyone)), "PostgreSQL's processes to end")
 
     def restart(self) -> None:
         """Stop it and start it again."""
@@ -258,24 +265,6 @@ def _runs(program: Path) -> bool:
 def _servant() -> str | None:
     """Name who runs it for root, for whom it doesn't run."""
     return None if os.geteuid() else pwd.getpwnam("nobody").pw_name
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())  # empty for a zombie
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def _lines(path: Path) -> list[str]:

@@ -56,8 +56,11 @@ class Crowd:
         expected: Iterable[Visit],
         meanwhile: Mapping[Visit, Callable[[], object]] | None = None,
     ) -> None:
-        """Return once all have been; `meanwhile` says what happens just before a visit."""
-        queue = iter(list(expected))  # next() of a list's iterator is atomic
+        """Return once all have been; `meanwhile` says what happens just before a visit.
+
+        Eight threads ask for the next one, which a list's iterator bears and a generator doesn't.
+        """
+        queue = iter(expected)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for visitor in [
                 pool.submit(self._some, queue, meanwhile or {}) for _ in range(AT_ONCE)

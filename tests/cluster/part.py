@@ -1,0 +1,93 @@
+"""A part: a `tracker` command as processes of their own that are stopped, killed and started again.
+
+What it logs goes into a file, so that nothing waits for a reader.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.servers import processes
+from tests.servers.ports import PATIENCE, wait_for
+
+
+class Part:
+    """A command with its settings, as the environment has them; running or not."""
+
+    def __init__(self, name: str, command: str, folder: Path, settings: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._command = command
+        self._settings = dict(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._since = 0
+
+    @property
+    def running(self) -> bool:
+        """Tell whether its supervisor lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, and don't wait for it."""
+        with self.log.open("ab") as said:
+            self._since = said.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tracker", self._command],
+                env={**os.environ, "TRACKER_LOG_FORMAT": "json", **self._settings},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+
+    def listens(self, *settings: str) -> list[str]:
+        """Wait until it says where it listens; have it do so at the same places ever after."""
+        addresses = [str(address) for address in self.until("listening")["on"]]
+        self._settings.update(zip(settings, addresses, strict=True))
+        return addresses
+
+    def until(self, event: str, patience: float = PATIENCE, **facts: object) -> dict[str, Any]:
+        """Wait until this start of it has logged an event with these facts; return the line."""
+        found: list[dict[str, Any]] = []
+
+        def logged() -> bool:
+            found.extend(line for line in self.said() if line | {"event": event, **facts} == line)
+            return bool(found) or not self.running
+
+        wait_for(logged, f"{self.name} to log {event} {facts}", patience)
+        assert found, f"{self.name} ended without logging {event}; see {self.log}"
+        return found[0]
+
+    def said(self) -> Iterator[dict[str, Any]]:
+        """Give what it has logged since it was started."""
+        with self.log.open("rb") as said:
+            said.seek(self._since)
+            for line in said:
+                if line.startswith(b"{") and line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def stop(self) -> None:
+        """Let it drain; return once it has."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(PATIENCE) == 0, f"{self.name} didn't drain; see {self.log}"
+            self._process = None
+
+    def kill(self) -> None:
+        """End the supervisor and all its children where they stand."""
+        if self._process is not None:
+            # The supervisor first: it would start the others again.
+            processes.kill([self._process.pid, *processes.children(self._process.pid)])
+            self._process.wait()
+            self._process = None
+
+    def kill_children(self) -> int:
+        """End the children where they stand, for the supervisor to replace; return how many."""
+        assert self._process is not None
+        children = processes.children(self._process.pid)
+        processes.kill(children)
+        return len(children)
