@@ -1,0 +1,169 @@
+"""The client: posts to URLs that others chose, and takes nothing from them but a short answer.
+
+In: a URL, bytes and headers. Out: an Answer, or why there is none.
+
+Promise: nobody is reached but those whom `tracker.webhooks.address` lets through, whatever the URL,
+its DNS or its answer says; redirects aren't followed. However an answer drips, and however long it
+is, a request takes `WITHIN` seconds and some kilobytes.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Any, Final, Self
+
+import httpcore
+import httpx
+
+from tracker.webhooks.address import IpNetwork
+from tracker.webhooks.dial import Addresses, Dial, Lookup, Unknown
+from tracker.webhooks.target import BadTarget, Target
+
+WITHIN: Final = 10.0  # seconds until the answer's status must be there
+BODY_WITHIN: Final = 1.0  # seconds more for its body, of which little is read
+KEPT: Final = 300  # bytes of a body, to show to whoever looks for a fault
+READ: Final = 64 << 10  # bytes of a body, so that the connection can be used again
+KEEP_ALIVE: Final = 4.0  # seconds; commonly 5 until the other side closes
+AGENT: Final = "tracking-edge-webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side said: the beginning of its body, after some seconds."""
+
+    status: int
+    beginning: bytes
+    seconds: float
+
+
+class Unanswered(Exception):
+    """There is no answer. The message says why, without the URL: it may hold a secret."""
+
+
+class Client:
+    """A client with its connections. Close it in the end."""
+
+    def __init__(
+        self,
+        allowed: Collection[IpNetwork] = (),
+        *,
+        lookup: Lookup | None = None,
+        tls: SSLContext | None = None,
+        within: float = WITHIN,
+    ) -> None:
+        self._addresses = Addresses(allowed, lookup)
+        self._within = within
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls or httpx.create_ssl_context(),
+            network_backend=Dial(self._addresses),
+            max_connections=None,  # whoever posts bounds how much is under way
+            max_keepalive_connections=100,
+            keepalive_expiry=KEEP_ALIVE,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+    async def check(self, url: str) -> None:
+        """Tell whether a URL may be posted to, as far as can be told now. Raises BadTarget.
+
+        A name that has no address yet is let through: it is looked up at each delivery.
+        """
+        try:
+            await self._addresses.of(Target.parse(url).host)
+        except Unknown:
+            return
+
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post, and return the answer, whatever its status. Raises BadTarget, Unanswered."""
+        target, connected = Target.parse(url), Connected()
+        try:
+            try:
+                return await self._exchange(target, content, headers, connected)
+            except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+                if connected.anew:
+                    raise
+            # The other side closed a connection that was to be used again, as it may at any time
+            # (RFC 9112 §9.3.1): it didn't read this.
+            return await self._exchange(target, content, headers, connected)
+        except TimeoutError:
+            raise Unanswered(f"no answer within {self._within:g} s") from None
+        except Unknown as error:
+            raise Unanswered(str(error)) from error
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise Unanswered(_said(error)) from error
+
+    async def _exchange(
+        self, target: Target, content: bytes, headers: Mapping[str, str], connected: "Connected"
+    ) -> Answer:
+        url = httpcore.URL(
+            scheme=target.scheme.encode(),
+            host=target.host.encode(),
+            port=target.port,
+            target=target.path.encode(),
+        )
+        sent = [("Host", target.authority), ("User-Agent", AGENT), *headers.items()]
+        begun = time.monotonic()
+        async with AsyncExitStack() as closing:
+            async with asyncio.timeout(self._within):
+                response = await closing.enter_async_context(
+                    self._pool.stream(
+                        "POST",
+                        url,
+                        headers=sent,
+                        content=content,
+                        extensions={"trace": connected.note},
+                    )
+                )
+            beginning = await _beginning(response)
+            return Answer(response.status, beginning, time.monotonic() - begun)
+
+
+class Connected:
+    """Whether a request made a connection of its own, or used one that was there."""
+
+    def __init__(self) -> None:
+        self.anew = False
+
+    async def note(self, name: str, _info: Mapping[str, Any]) -> None:
+        """Hear from httpcore what it does."""
+        self.anew = self.anew or name == "connection.connect_tcp.started"
+
+
+async def _beginning(response: httpcore.Response) -> bytes:
+    """Read a little of a body; its end isn't needed, since the status has told everything."""
+    read = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            async for chunk in response.aiter_stream():
+                read += chunk
+                if len(read) > READ:
+                    break
+    except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+        pass
+    return bytes(read[:KEPT])
+
+
+def _said(error: Exception) -> str:
+    """Say what went wrong on the way, in one sentence without numbers of errors."""
+    if isinstance(error, httpcore.ConnectTimeout):
+        return "it can't be connected to: no answer"
+    connecting = isinstance(error, httpcore.ConnectError)
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    words = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    words = words.strip() or type(error).__name__
+    return f"it can't be connected to: {words}" if connecting else f"the connection broke: {words}"
+
+
+__all__ = ["AGENT", "Answer", "BadTarget", "Client", "Unanswered"]

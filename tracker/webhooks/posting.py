@@ -1,0 +1,280 @@
+"""Posting: brings what is queued to the URLs that wait for it.
+
+In: the store's feed and queue. Out: requests, and what came of each in the queue.
+
+Promise: an event is posted to a URL until that takes it, refuses it, or has failed for hours,
+across restarts. A URL that hangs has some connections of its own, then one, and none of others';
+how many are under way is bounded for a host and in all. What was under way when the machine died is
+posted again, under the same id.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tracker.store.change import parts
+from tracker.store.database import Store, StoreUnavailable
+from tracker.store.webhook_keys import SigningKey, SigningKeys
+from tracker.store.webhook_queue import Claim, Deliveries, Health, Outcome, Settled, Waiting
+from tracker.store.webhooks import Hook, Webhooks
+from tracker.webhooks.client import BadTarget, Client, Unanswered
+from tracker.webhooks.message import Item, event_id, message
+from tracker.webhooks.room import room
+from tracker.webhooks.schedule import (
+    DONE,
+    GIVE_UP_AFTER,
+    NEVER_AGAIN,
+    SECOND,
+    again_at,
+    judged,
+)
+
+LEASE: Final = 60  # seconds for which a delivery is ours: a request takes 11 at most
+
+LOOK_EVERY: Final = 0.5  # seconds between two looks for new events and for what is due
+GATHER: Final = 0.01  # seconds: what ends meanwhile is noted in one transaction
+TIDY_EVERY: Final = 30.0
+FRESH_FOR: Final = 2.0  # seconds for which keys needn't be asked for again
+KEPT: Final = 200_000  # deliveries of the past, however young
+DAY: Final = 86_400
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How webhooks are, from memory. `at` is in Unix seconds; `posted` counts by outcome."""
+
+    at: float = 0
+    trouble: str = ""
+    hooks: Sequence[Hook] = ()
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    posted: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What came of a delivery: an outcome, or none if it will be tried again."""
+
+    outcome: Outcome
+    status: int = 0
+    took: int = 0  # milliseconds
+    said: str = ""
+
+
+class Posting:
+    """Posts what is due, for as long as the office runs. `history` is in days."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        *,
+        history: int = 7,
+        look_every: float = LOOK_EVERY,
+        lease: int = LEASE,
+    ) -> None:
+        self._webhooks, self._keys = Webhooks(store), SigningKeys(store)
+        self._queue = Deliveries(store)
+        self._client = client
+        self._history = history
+        self._look_every = look_every
+        self._lease = lease
+        self._hooks: dict[int, Hook] = {}
+        self._living: dict[str, tuple[float, Sequence[SigningKey]]] = {}
+        self._under_way: dict[asyncio.Task[None], Hook] = {}
+        self._settled: list[Settled] = []
+        self._healths: dict[int, Health] = {}
+        self._waiting: Mapping[int, Waiting] = {}
+        self._posted: Counter[str] = Counter()
+        self._trouble = ""
+        self._awake = asyncio.Event()
+
+    def overview(self) -> Overview:
+        """Tell how webhooks are."""
+        hooks = tuple(self._hooks.values())
+        return Overview(time.time(), self._trouble, hooks, self._waiting, dict(self._posted))
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Post until told to stop; then let what is under way come to its end."""
+        queueing = asyncio.create_task(self._queue_events())
+        tidying = asyncio.create_task(self._tidy())
+        try:
+            while not stopping.is_set():
+                await self._round(self._room)
+                await self._sleep(self._look_every)
+        finally:
+            for task in (queueing, tidying):
+                task.cancel()
+        while self._under_way:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        await self._round(_nothing)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+        self._awake.clear()
+        await asyncio.sleep(GATHER)
+
+    async def _queue_events(self) -> None:
+        while True:
+            try:
+                self._know(await self._webhooks.all())
+                queued = await self._queue.take_up(_now())
+            except StoreUnavailable as error:
+                self._note(str(error))
+                await asyncio.sleep(self._look_every)
+                continue
+            self._note("")
+            if queued.deliveries:
+                self._awake.set()
+            if not queued.events:
+                await asyncio.sleep(self._look_every)
+
+    async def _tidy(self) -> None:
+        """Count what waits, end what had no turn for a day, and forget what is long past."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):  # the other loop tells of it
+                self._waiting = await self._queue.waiting()
+                if late := await self._queue.give_up(_now() - GIVE_UP_AFTER * SECOND):
+                    self._posted["failed"] += late
+                    logger.warning("webhook_deliveries_given_up", extra={"deliveries": late})
+                await self._queue.forget_before(_now() - self._history * DAY * SECOND, KEPT)
+            await asyncio.sleep(TIDY_EVERY)
+
+    def _know(self, hooks: Iterable[Hook]) -> None:
+        self._hooks = {hook.id: hook for hook in hooks}
+
+    def _note(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            logger.error("webhooks_wait", extra={"reason": trouble})
+        self._trouble = trouble
+
+    async def _round(self, take: Callable[[Collection[int]], dict[int, int]]) -> None:
+        """Note what ended, and take as much of what is due as there is room for."""
+        settled, self._settled = self._settled, []
+        healths, self._healths = self._healths, {}
+        try:
+            wanted = take(await self._queue.due(_now()))
+            if not (settled or wanted):
+                return
+            now = _now()
+            until = now + self._lease * SECOND
+            claims = await self._queue.exchange(settled, healths.values(), wanted, now, until)
+            keys = {
+                domain: await self._keys_of(domain)
+                for domain in {self._hooks[claim.webhook].domain for claim in claims}
+            }
+        except StoreUnavailable as error:
+            # What was settled and can't be noted is noted later, unless its lease ends before.
+            self._settled = settled + self._settled
+            self._healths = healths | self._healths
+            self._note(str(error))
+            return
+        self._begin(claims, keys)
+
+    def _room(self, due: Collection[int]) -> dict[int, int]:
+        known = [hook for hook in self._hooks.values() if hook.id in due]
+        return room(known, self._under_way.values())
+
+    def _begin(self, claims: Sequence[Claim], keys: Mapping[str, Sequence[SigningKey]]) -> None:
+        for hook in [self._hooks[one] for one in {claim.webhook for claim in claims}]:
+            its = [claim for claim in claims if claim.webhook == hook.id]
+            there = [claim for claim in its if _is_to_go(hook, claim)]
+            for claim in its:
+                if claim not in there:
+                    self._settle(claim, Ending("gone", said="the event isn't there any more"))
+            for some in parts(there, hook.batch):
+                task = asyncio.create_task(self._post(hook, some, keys[hook.domain]))
+                self._under_way[task] = hook
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        task.result()
+        self._awake.set()
+
+    async def _post(self, hook: Hook, claims: Sequence[Claim], keys: Sequence[SigningKey]) -> None:
+        """Make one request, and settle what was in it."""
+        begun = time.monotonic()
+        items = [Item(event_id(one.event, _told(hook, one)), one.document or b"") for one in claims]
+        posted = message(items, keys, int(time.time()), batch=hook.batch > 1)
+        try:
+            answer = await self._client.post(hook.url, posted.body, posted.headers)
+            status, said = answer.status, readable(answer.beginning)
+        except (BadTarget, Unanswered) as error:
+            status, said = 0, str(error)
+        self._judge(hook, status, said)
+        took = round((time.monotonic() - begun) * 1_000)
+        for claim in claims:
+            outcome = judged(status, claim.attempt + 1)
+            self._settle(claim, Ending(outcome, status, took, said))
+
+    def _judge(self, hook: Hook, status: int, said: str) -> None:
+        """Keep in mind whether a URL works; it does if it takes events, and if it refuses them."""
+        if status in {DONE, NEVER_AGAIN}:
+            if hook.failing_since is not None:
+                self._healths[hook.id] = Health(hook.id, None, "")
+            return
+        trouble = f"it answers {status}" if status else said
+        if hook.failing_since is None or hook.trouble != trouble:
+            since = hook.failing_since or int(time.time())
+            self._healths[hook.id] = Health(hook.id, since, trouble)
+            self._hooks[hook.id] = replace(hook, failing_since=since, trouble=trouble)
+
+    def _settle(self, claim: Claim, ending: Ending) -> None:
+        now, attempt = _now(), claim.attempt + (ending.outcome != "gone")
+        self._posted[ending.outcome or "failed"] += 1
+        self._settled.append(
+            Settled(
+                number=claim.number,
+                lease=claim.lease,
+                due=None if ending.outcome else again_at(now, attempt),
+                attempt=attempt,
+                outcome=ending.outcome,
+                status=ending.status,
+                took=ending.took,
+                said=ending.said,
+                tried_at=now,
+            )
+        )
+        self._awake.set()
+
+    async def _keys_of(self, domain: str) -> Sequence[SigningKey]:
+        until, keys = self._living.get(domain, (0.0, ()))
+        if until < time.monotonic():
+            keys = await self._keys.of(domain)
+            self._living[domain] = time.monotonic() + FRESH_FOR, keys
+        return keys
+
+
+def readable(beginning: bytes) -> str:
+    """Write the beginning of an answer as a text that any database takes and any terminal bears."""
+    text = beginning.decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
+def _is_to_go(hook: Hook, claim: Claim) -> bool:
+    """Tell whether a delivery is still to be made; a later revision comes by itself."""
+    if claim.document is None:
+        return False
+    return not hook.revisions or claim.document_revision == claim.revision
+
+
+def _told(hook: Hook, claim: Claim) -> int:
+    """Return the revision that tells messages apart: who wants no revisions gets one message."""
+    return claim.revision if hook.revisions else 0
+
+
+def _nothing(_due: Collection[int]) -> dict[int, int]:
+    return {}
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
