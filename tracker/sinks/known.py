@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracker.bus import address as bus
+
 # A check returns what an option stands for, else raises ValueError: "should be …".
 Check = Callable[[str], object]
 
@@ -33,4 +35,5 @@ KNOWN: Final[Mapping[str, Known]] = {
     "file": Known(
         "tracker.sinks.file", "file:/path/of/events.jsonl", re.compile(r":(//)?/[^/].*|:[^/].*")
     ),
+    "nats": Known("tracker.sinks.nats", bus.EXAMPLE, bus.WRITTEN, bus.CHECKS),
 }

@@ -46,7 +46,7 @@ def test_a_sink_says_which_events_of_which_domains_it_wants() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("kafka:x", "there is no sink 'kafka:x': it may be store, stdout or file:/path"),
+        ("kafka:x", "there is no sink 'kafka:x': it may be store, stdout, file:/path"),
         ("amqp://ann:secret@mq/x", "there is no sink 'amqp://mq/x'"),
         ("", "there is no sink ''"),
         ("file:", "the sink 'file' is written file:/path"),
@@ -103,6 +103,7 @@ def test_the_environment_holds_several_sinks_with_commas_of_their_own(
 )
 def test_a_size_is_read_as_people_write_it(text: str, number: int) -> None:
     assert size.size(text) == number
+    assert size.size(size.written(number)) == number
 
 
 @pytest.mark.parametrize("text", ["", "many", "-1", "10 apples", "1e9", "10GBs", "\u0661MB"])
@@ -113,7 +114,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (9_400, "9.4 kB"), (12e10, "120 GB")],
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (9_400, "9.4 kB"), (5e9, "5 GB"), (12e10, "120 GB")],
 )
 def test_a_size_is_shown_so_that_it_can_be_compared(number: float, text: str) -> None:
     assert size.shown(number) == text

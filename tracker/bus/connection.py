@@ -1,0 +1,302 @@
+"""A connection to the bus: one server, one life.
+
+In: an Address. Out: a Connection that publishes, subscribes and asks, or BusUnavailable with a
+sentence for an operator.
+
+nats-py would reconnect by itself, but what it keeps meanwhile is what we would offer again anyway,
+and requests for messages get lost on the way (nats.py#504, #933). So whatever ends a connection
+ends it for good, and its user opens another.
+"""
+
+import asyncio
+import contextlib
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+
+from tracker.bus.address import Access, Address
+from tracker.bus.credentials import BadCredentials, Credentials
+
+CONNECT_WITHIN: Final = 3.0  # seconds a server
+ANSWER_WITHIN: Final = 5.0  # seconds a request
+CLOSE_WITHIN: Final = 1.0  # seconds; a server that hangs takes nothing any more
+# A server that shows no life for three of them is gone, whatever TCP says.
+PING_EVERY: Final = 5
+PINGS_UNANSWERED: Final = 2
+
+Answer = TypeVar("Answer")
+
+
+class BusUnavailable(Exception):
+    """The bus can't be used now; the message says why, in a sentence."""
+
+
+class ApiError(BusUnavailable):
+    """JetStream refuses what was asked of it. `code` is its own number of the reason."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    error: _Refusal | None = None
+
+
+_answered = msgspec.json.Decoder(_Answered)
+
+
+class Connection:
+    """What is open until it ends. Open it with `Connection.open`."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._told: list[asyncio.Event] = []
+        self._said = ""
+        self._client = Client()
+
+    @classmethod
+    async def open(cls, address: Address, name: str) -> Self:
+        """Connect to one of the servers, by chance. `name` is what the server shows of us.
+
+        Raises BusUnavailable.
+        """
+        told = await asyncio.to_thread(_told, address.access)
+        failures: list[str] = []
+        for host in random.sample(address.hosts, len(address.hosts)):
+            connection = cls(host)
+            try:
+                await connection._connect(address.access, told, name)
+            except BusUnavailable as error:
+                failures.append(f"{host} {error}")
+            else:
+                return connection
+        raise BusUnavailable(f"the bus can't be reached: {'; '.join(failures)}")
+
+    @property
+    def max_payload(self) -> int:
+        """The most bytes that a message may have, its headers included."""
+        return self._client.max_payload
+
+    def tell(self, event: asyncio.Event) -> None:
+        """Have an event set when the connection ends, for whoever waits for something of it."""
+        self._told.append(event)
+
+    def check(self) -> None:
+        """Raise BusUnavailable if the connection has ended."""
+        if self._client.is_closed:
+            raise BusUnavailable(f"the connection to {self.host} ended{self._why()}")
+
+    async def publish(
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Send a message, or have it sent shortly. Raises BusUnavailable."""
+        try:
+            await self._client.publish(subject, body, reply=reply, headers=headers)
+        except (Error, OSError) as error:
+            self.check()
+            raise BusUnavailable(f"{self.host} can't be written to: {_said(error)}") from error
+
+    async def subscribe(self, take: Callable[[Msg], Awaitable[None]]) -> str:
+        """Have what comes to an inbox of our own, and below it, taken; return the inbox.
+
+        Raises BusUnavailable.
+        """
+        inbox = self._client.new_inbox()
+        try:
+            # No limits: what is on its way is bounded by what we asked for.
+            await self._client.subscribe(
+                f"{inbox}.*", cb=take, pending_msgs_limit=0, pending_bytes_limit=0
+            )
+        except (Error, OSError) as error:
+            self.check()
+            raise BusUnavailable(f"{self.host} can't be written to: {_said(error)}") from error
+        return inbox
+
+    async def ask(
+        self, what: str, question: Mapping[str, Any] | None, kind: type[Answer]
+    ) -> Answer:
+        """Ask JetStream, such as `STREAM.INFO.EVENTS`. Raises ApiError and BusUnavailable."""
+        body = msgspec.json.encode(question) if question else b""
+        try:
+            answer = await self._client.request(f"$JS.API.{what}", body, timeout=ANSWER_WITHIN)
+            if (refused := _answered.decode(answer.data).error) is not None:
+                raise ApiError(refused.err_code, refused.description)
+            return msgspec.json.decode(answer.data, type=kind)
+        except NoRespondersError as error:
+            raise BusUnavailable(
+                f"JetStream doesn't answer at {self.host}: it is turned off there, or has no leader"
+            ) from error
+        except NatsTimeout as error:
+            self.check()
+            raise BusUnavailable(
+                f"JetStream doesn't answer at {self.host} within {ANSWER_WITHIN:g} s{self._why()}"
+            ) from error
+        except (Error, OSError, msgspec.MsgspecError) as error:
+            self.check()
+            raise BusUnavailable(f"JetStream at {self.host}: {_said(error)}") from error
+
+    async def close(self) -> None:
+        """End it; what waits to be sent is sent if that is quick."""
+        with contextlib.suppress(TimeoutError, Error, OSError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._client.close()
+                return
+        # nats-py waits for a server that reads nothing, and has no other way out of that.
+        if transport := self._client._transport:
+            transport.close()  # type: ignore[no-untyped-call]
+
+    async def _connect(self, access: Access, told: "Told", name: str) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await self._client.connect(
+                    servers=[f"nats://{self.host}"],
+                    name=name,
+                    error_cb=self._note,
+                    closed_cb=self._end,
+                    allow_reconnect=False,
+                    connect_timeout=CONNECT_WITHIN,  # type: ignore[arg-type]
+                    reconnect_time_wait=0,
+                    max_reconnect_attempts=1,
+                    ping_interval=PING_EVERY,
+                    max_outstanding_pings=PINGS_UNANSWERED,
+                    pending_size=0,  # publishing while disconnected is an error, not a promise
+                    **told.options(access, self._in_clear),
+                )
+        except _InClear:
+            await self.close()
+            raise BusUnavailable("speaks no TLS, which is demanded of it") from None
+        except (Error, OSError, TimeoutError) as error:
+            await self.close()
+            said = f"doesn't answer within {CONNECT_WITHIN:g} s"
+            raise BusUnavailable(self._said or _said(error) or said) from error
+        if access.tls and self._in_clear():
+            await self.close()
+            raise BusUnavailable("speaks no TLS, which is demanded of it")
+
+    def _in_clear(self) -> bool:
+        # nats-py goes on in the clear where a server doesn't ask for TLS, and has no option
+        # against that: the server's own word is all there is, before a password is sent.
+        return not self._client._server_info.get("tls_required", False)
+
+    async def _note(self, error: Exception) -> None:
+        self._said = _said(error)
+
+    async def _end(self) -> None:
+        for event in self._told:
+            event.set()
+
+    def _why(self) -> str:
+        return f": {self._said}" if self._said else ""
+
+
+class _InClear(Exception):
+    """A secret was about to be sent in the clear."""
+
+
+class Told:
+    """What the files say of who we are, read before each connection."""
+
+    def __init__(
+        self,
+        password: str,
+        token: str,
+        credentials: Credentials | None,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        self._password = password
+        self._token = token
+        self._credentials = credentials
+        self._context = context
+
+    def options(self, access: Access, in_clear: Callable[[], bool]) -> dict[str, Any]:
+        """Say it as nats-py takes it: what is secret is handed out only behind TLS, if wanted."""
+
+        def guarded(secret: str) -> Callable[[], str]:
+            def give() -> str:
+                if access.tls and in_clear():
+                    raise _InClear
+                return secret
+
+            return give
+
+        options: dict[str, Any] = {}
+        if self._context is not None:
+            options["tls"] = self._context
+        if (credentials := self._credentials) is not None:
+            options["user_jwt_cb"] = lambda: guarded(credentials.token)().encode()
+            options["signature_cb"] = credentials.sign
+        if access.user:
+            options |= {"user": access.user, "password": guarded(self._password)}
+        if self._token:
+            options["token"] = guarded(self._token)
+        return options
+
+
+def _told(access: Access) -> Told:
+    """Read the files that an access names. Raises BusUnavailable."""
+    creds = _text(access.creds)
+    try:
+        credentials = Credentials.parse(creds) if creds else None
+    except BadCredentials as error:
+        raise BusUnavailable(f"{access.creds} {error}") from error
+    return Told(
+        access.password or _text(access.password_file),
+        access.token or _text(access.token_file),
+        credentials,
+        _context(access) if access.tls else None,
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip() if path else ""
+    except OSError as error:
+        raise BusUnavailable(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BusUnavailable(f"{path} holds no text") from error
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=access.ca or None)
+        if access.cert:
+            context.load_cert_chain(access.cert, access.key or None)
+    except ssl.SSLError as error:
+        raise BusUnavailable(
+            f"{access.cert or access.ca} holds no certificate that can be used: {error.reason}"
+        ) from error
+    except OSError as error:
+        raise BusUnavailable(f"cannot read {access.ca or access.cert}: {error.strerror}") from error
+    return context
+
+
+def _said(error: BaseException) -> str:
+    """Say a client's error without its own prefixes."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"shows a certificate that isn't trusted: {error.verify_message}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"refuses: {error.strerror}"
+    text = str(error).removeprefix("nats: ").strip().strip("'")
+    if "authorization violation" in text.lower():
+        return "lets nobody in with this user, password, token or credentials"
+    return text
