@@ -4,11 +4,15 @@ In: what is known of workers, disk and sinks. Out: a sentence for each. Nothing 
 up by itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
+
+from tracker import size
+from tracker.room import Filling
 
 Status = Literal["ok", "degraded", "down"]
 WORST_FIRST: Final[tuple[Status, ...]] = ("down", "degraded", "ok")
@@ -17,6 +21,8 @@ SILENT_AFTER: Final = 10.0  # seconds after which a worker or sweep without sign
 BEHIND_AFTER: Final = 60.0  # seconds of lag after which a sink that works is called behind
 OLD_AFTER: Final = 60.0  # days: blocks of addresses change hands, and providers publish monthly
 LITTLE_SPACE: Final = 1 << 30  # bytes: an hour of 500 hits a second
+FILLING: Final = 0.5  # of the spool's room, from which on it is called filling
+FULL: Final = 0.9
 NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
 
 
@@ -52,7 +58,8 @@ class WorkerFacts:
 class SinkFacts:
     """How a sink does: what troubles it, and for how many seconds its oldest hit has waited.
 
-    `unreadable` counts streams that another version wrote in a form unknown to this one.
+    `unreadable` counts streams that another version wrote in a form unknown to this one, `missed`
+    hits that the sink was never offered.
     """
 
     trouble: str
@@ -60,6 +67,8 @@ class SinkFacts:
     lag: float
     dead_letters: int
     unreadable: int = 0
+    missed: int = 0
+    paused: bool = False
 
 
 def health(checks: Mapping[str, Check]) -> Health:
@@ -102,6 +111,19 @@ def spool(workers: Sequence[WorkerFacts], free: int) -> Check:
     return Check("ok", f"hits can be written; {space}")
 
 
+def backlog(filling: Filling, furthest: str) -> Check:
+    """Tell how much room is left for hits that wait; `furthest` is the sink furthest behind."""
+    share = min(filling.share, 1)
+    if share < FILLING:
+        return Check("ok", f"hits that wait take {share:.0%} of their room")
+    left = "" if math.isinf(filling.seconds) else f", full in {lasting(filling.seconds)}"
+    says = (
+        f"hits that wait for {furthest} take {size.shown(filling.held)} of"
+        f" {size.shown(filling.capacity)}{left}"
+    )
+    return Check("down" if share >= FULL else "degraded", says)
+
+
 def sweep(failing: str, age: float) -> Check:
     """Tell whether the spool is emptied, and whether the other checks are of now.
 
@@ -117,6 +139,10 @@ def sweep(failing: str, age: float) -> Check:
 def sink(facts: SinkFacts) -> Check:
     """Tell how far a sink is behind, and why."""
     dead = f"; {counted(facts.dead_letters, 'dead letter')}" if facts.dead_letters else ""
+    if facts.missed:
+        dead += f"; it missed {counted(facts.missed, 'hit')}, which 'tracker sinks replay' brings"
+    if facts.paused:
+        return Check("ok", f"paused; {facts.lag:.0f} s behind{dead}")
     if facts.trouble:
         return Check(
             "degraded",
@@ -131,7 +157,7 @@ def sink(facts: SinkFacts) -> Check:
         )
     if facts.lag > BEHIND_AFTER:
         return Check("degraded", f"{facts.lag:.0f} s behind and catching up{dead}")
-    return Check("ok", f"up to date{dead}")
+    return Check("degraded" if facts.missed else "ok", f"up to date{dead}")
 
 
 def places(built: Sequence[float], now: float) -> Check:
@@ -147,6 +173,14 @@ def places(built: Sequence[float], now: float) -> Check:
     return Check(
         "ok", f"looked up in {counted(len(built), 'database')}, {max(days, 0):.0f} days old"
     )
+
+
+def lasting(seconds: float) -> str:
+    """Say how long something lasts: `40 s`, `12 min`, `5 h`, `3 days`."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def counted(number: int, noun: str) -> str:

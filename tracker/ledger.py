@@ -1,5 +1,7 @@
 """The ledger: how far each sink has come, what it set aside, and what workers now gone had counted.
 
+What else is kept of sinks in the same file has modules of its own, named where the tables are made.
+
 A SQLite file of the back office's own. What belongs together is one transaction: a position moves
 on only together with the dead letters of the hits that it passes, and a stream is finished only
 together with the sum of what its worker counted.
@@ -46,6 +48,28 @@ create table recent (
 create table wiped (
     stream text primary key, segment integer not null, offset integer not null
 ) without rowid
+""",
+    # The sinks that there are or were (`tracker.roll`), what they missed (`tracker.missed`), and
+    # what they are to be given from the store (`tracker.replays`).
+    """
+create table sink (
+    name text primary key, since integer not null, seen integer not null default 0,
+    paused_at integer not null default 0, reached integer not null default 0,
+    failures integer not null default 0, trouble text not null default '',
+    failed_at integer not null default 0
+) without rowid;
+create table missed (
+    sink text not null, first integer not null, last integer not null, hits integer not null,
+    why text not null, noted_at integer not null,
+    primary key (sink, first, last)
+) without rowid;
+create table replay (
+    number integer primary key autoincrement, sink text not null, first integer not null,
+    last integer not null, asked_at integer not null, reached text not null default '',
+    reached_at integer not null default 0, delivered integer not null default 0,
+    refused integer not null default 0, ended_at integer not null default 0
+);
+create index replay_open on replay (sink) where not ended_at
 """,
 )
 VERSION: Final = len(STEPS)

@@ -133,6 +133,16 @@ class Figures(Collector):
             ((sink, not one.trouble) for sink, one in progress.items()),
         )
         yield _gauge(
+            "tracker_sink_paused",
+            "1 while nothing is brought to the sink because a person said so.",
+            ((sink, one.paused) for sink, one in progress.items()),
+        )
+        yield _gauge(
+            "tracker_sink_missed_hits",
+            "Hits that the sink was never offered: it had lost its turn, or was away.",
+            ((sink, survey.missed.get(sink, 0)) for sink in progress),
+        )
+        yield _gauge(
             "tracker_sink_lag_seconds",
             "Time for which the oldest hit that was read has waited for the sink.",
             ((sink, one.lag(now)) for sink, one in progress.items()),
@@ -193,6 +203,21 @@ def _spool(survey: Survey) -> Iterator[Metric]:
         "tracker_spool_failing",
         "Edge workers that can't write to the spool at present.",
         sum(worker.failing for worker in alive),
+    )
+    yield GaugeMetricFamily(
+        "tracker_spool_held_bytes",
+        "Bytes of segments that wait for sinks alone.",
+        survey.filling.held,
+    )
+    yield GaugeMetricFamily(
+        "tracker_spool_filled_ratio",
+        "How much of its room the spool has taken; 1 is full.",
+        survey.filling.share,
+    )
+    yield GaugeMetricFamily(
+        "tracker_spool_full_in_seconds",
+        "Time until the spool's room is full at the present rate.",
+        survey.filling.seconds,
     )
     yield GaugeMetricFamily(
         "tracker_spool_free_bytes", "Space left on the spool's disk.", survey.free

@@ -17,8 +17,10 @@ class Progress:
     events: Counter[str] = field(default_factory=Counter)  # acknowledged, by kind
     without_place: int = 0
     failures: int = 0
+    in_a_row: int = 0  # failures since it last took something
     trouble: str = ""
     retry_in: float = 0.0
+    paused: bool = False
     waiting_since: dict[str, int] = field(default_factory=dict)  # by stream: its oldest hit's `at`
     unreadable: set[str] = field(default_factory=set)  # streams
 

@@ -7,6 +7,7 @@ that nobody needs it any more.
 
 import contextlib
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -48,6 +49,15 @@ class Batch:
     position: Position
     finished: bool = False
     torn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What lies between two positions: how many hits, and the times of the first and the last."""
+
+    hits: int
+    first: int = 0
+    last: int = 0
 
 
 class SpoolReader:
@@ -115,6 +125,26 @@ class Stream:
         return sum(
             self._used(number, after.offset if number == after.segment else 0) for number in left
         )
+
+    def between(self, after: Position, before: Position) -> Passage:
+        """Count the hits between two positions. Raises OSError, msgspec.DecodeError."""
+        hits, first, last = 0, b"", b""
+        for number in segment.numbers(self.folder):
+            if not after.segment <= number <= before.segment:
+                continue
+            offset = after.offset if number == after.segment else 0
+            end = before.offset if number == before.segment else math.inf
+            with self._opened(number) as descriptor:
+                while offset < end:
+                    room = READ_BYTES if end == math.inf else int(end) - offset
+                    bodies, offset = segment.frames(descriptor, offset, min(READ_BYTES, room))
+                    if not bodies:
+                        break
+                    hits += sum(map(segment.count, bodies))
+                    first, last = first or bodies[0], bodies[-1]
+        if not hits:
+            return Passage(0)
+        return Passage(hits, _decode(first)[0].at, _decode(last)[-1].at)
 
     def forget(self, before: Position) -> None:
         """Remove the segments that lie wholly before a position."""

@@ -76,6 +76,8 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         retention_days=settings.retention.events,
         rules=str(settings.rules_folder),
         sinks=tuple(map(str, settings.sinks)),
+        spool_limit=settings.spool.limit,
+        spool_reserve=settings.spool.reserve,
         certificates=_certificates(settings),
         log_format=logs.form(settings.log.format),
     )

@@ -13,10 +13,12 @@ from tracker.setting_types import (
     IpAddress,
     Listen,
     Resolver,
+    Size,
     WebAddress,
     Webhook,
     at_least_one,
     listed,
+    none_or_enough,
 )
 
 
@@ -70,6 +72,21 @@ class Edge(Section):
         ge=1,
         description="Hits that a worker holds for a slow disk; beyond them hits are lost and"
         " counted.",
+    )
+
+
+class Spool(Section):
+    """How much of its disk hits may take that wait for a sink."""
+
+    limit: Annotated[Size, AfterValidator(none_or_enough)] = Field(
+        default=0,
+        description="How much hits may take that wait for sinks, such as 10GB. Beyond it a sink"
+        " that is behind loses its turn, and is brought what it missed from the store. 0: what the"
+        " disk has.",
+    )
+    reserve: Size = Field(
+        default=1_000_000_000,
+        description="What of the disk is left free, in any case, before a sink loses its turn.",
     )
 
 

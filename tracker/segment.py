@@ -22,6 +22,7 @@ MAGIC: Final = b"TEhits1\n"
 HEADER: Final = 32
 FRAME: Final = struct.Struct("<II")
 OFFSET: Final = struct.Struct("<Q")
+ARRAY: Final = b"\xdd"  # of 32-bit length, in msgpack
 ZEROS: Final = bytes(1 << 18)
 SUFFIX: Final = ".hits"
 
@@ -67,7 +68,7 @@ class Segment:
         Raises SegmentFull before anything is written, or OSError, after which the segment must
         not be used again: what a failed fsync left on the disk is unknown (fsyncgate).
         """
-        body = b"\xdd" + len(records).to_bytes(4, "big") + b"".join(records)
+        body = ARRAY + len(records).to_bytes(4, "big") + b"".join(records)
         size = FRAME.size + len(body)
         if self._offset + size > self._size:
             raise SegmentFull
@@ -106,6 +107,11 @@ def frames(descriptor: int, offset: int, limit: int) -> tuple[list[bytes], int]:
         bodies.append(body)
         offset += FRAME.size + length
     return bodies, offset
+
+
+def count(body: bytes) -> int:
+    """Return how many hits a frame's body holds, without reading them."""
+    return int.from_bytes(body[1:5], "big") if body[:1] == ARRAY else 0
 
 
 def torn(descriptor: int, offset: int) -> int:

@@ -9,17 +9,31 @@ import re
 from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from rewriter.keyring import canonical_domain
+from tracker import size as sizes
 from tracker.listen import Address
 from tracker.sinks import url
 from tracker.sinks.url import SinkUrl
+
+LEAST_LIMIT = 100_000_000  # bytes
 
 
 def listed(value: object) -> object:
     """Take `a, b` for a list, which is what an environment variable can hold."""
     return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _size(value: object) -> int:
+    return value if isinstance(value, int) else sizes.size(str(value))
+
+
+def none_or_enough(value: int) -> int:
+    """Refuse a limit that a few workers' segments would already be beyond."""
+    if 0 < value < LEAST_LIMIT:
+        raise ValueError(f"should be 0 for no limit, or {sizes.written(LEAST_LIMIT)} at least")
+    return value
 
 
 def _listed_sinks(value: object) -> object:
@@ -79,6 +93,7 @@ def _resolver(value: object) -> object:
     return address
 
 
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0), PlainSerializer(sizes.written)]
 Sink = Annotated[SinkUrl, BeforeValidator(_sink), PlainSerializer(str)]
 Sinks = Annotated[tuple[Sink, ...], BeforeValidator(_listed_sinks), AfterValidator(url.distinct)]
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]

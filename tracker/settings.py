@@ -25,6 +25,7 @@ from tracker.sections import (
     Retention,
     Rules,
     Section,
+    Spool,
     Vault,
 )
 from tracker.setting_types import Sinks
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
         " parameters behind a `?`. [sinks.md](sinks.md) has them all.",
     )
     edge: Edge = Edge()
+    spool: Spool = Spool()
     api: Api = Api()
     dns: Dns = Dns()
     acme: Acme = Acme()

@@ -32,5 +32,14 @@ def shown(number: float) -> str:
     for unit, scale in SHOWN:
         if number >= scale:
             scaled = number / scale
-            return f"{scaled:.1f} {unit}" if scaled < 10 else f"{scaled:.0f} {unit}"
+            figure = f"{scaled:.1f}".removesuffix(".0") if scaled < 10 else f"{scaled:.0f}"
+            return f"{figure} {unit}"
     return "1 byte" if number == 1 else f"{number:.0f} bytes"
+
+
+def written(number: int) -> str:
+    """Write a number of bytes exactly, as `size` reads it: `1GB`, `0`, `1025`."""
+    for unit, scale in SHOWN:
+        if number and number % scale == 0:
+            return f"{number // scale}{unit}"
+    return str(number)

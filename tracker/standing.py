@@ -20,9 +20,10 @@ from tracker.dead import DeadLetters
 from tracker.enrich.place import Database, PlaceError
 from tracker.enrich.tables import RulesError
 from tracker.health import Check, counted
+from tracker.lag import backlog
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.reader import START, SpoolReader, Stream
-from tracker.sweep import TORN, backlog, worker
+from tracker.sweep import TORN, worker
 
 SOON: Final = 14 * 86_400  # seconds: Let's Encrypt's certificates are renewed a month before
 LOSSES: Final = {

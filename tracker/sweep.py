@@ -1,5 +1,8 @@
 """The sweep: once a second, remove from the spool what every sink has, and look how things stand.
 
+A sink that holds so much back that there is no more room loses its turn, unless nobody could bring
+it later what it misses.
+
 In: the spool, the ledger, the forwarders. Out: a Survey, which metrics and health are made of, so
 that answering them touches no disk.
 
@@ -14,17 +17,20 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker import counters, segment
+from tracker import counters, missed, roll
 from tracker.counters import Counter
 from tracker.dead import DeadLetters
 from tracker.forward import Forwarder
 from tracker.health import WorkerFacts
+from tracker.lag import backlog
 from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.overflow import Overflow
 from tracker.reader import START, Position, SpoolReader, Stream
+from tracker.room import Bound, Filling
 
 EVERY: Final = 1.0  # seconds
 WIPE_EVERY: Final = 60.0  # seconds
@@ -40,7 +46,8 @@ class Survey:
     """How things stand at a time, in Unix seconds.
 
     `counted` sums up all workers that ever were, by counter; `backlog` is in bytes by sink, and
-    `dead_letters` are by sink too; `free` is the space left on the spool's disk, in bytes.
+    `dead_letters` and hits that were `missed` are by sink too; `free` is the space left on the
+    spool's disk, in bytes, and `filling` how much of its room the spool has taken.
     """
 
     at: float
@@ -49,17 +56,32 @@ class Survey:
     backlog: Mapping[str, int]
     dead_letters: Mapping[str, int]
     free: int
+    missed: Mapping[str, int]
+    filling: Filling
 
 
 class Sweep:
     """What is swept, the last survey of it, and why there is no later one."""
 
-    def __init__(self, spool: SpoolReader, ledger: Ledger, forwarders: Sequence[Forwarder]) -> None:
-        """Take a first survey. Raises OSError, LedgerUnavailable."""
+    def __init__(
+        self,
+        spool: SpoolReader,
+        ledger: Ledger,
+        forwarders: Sequence[Forwarder],
+        bound: Bound = Bound(),  # noqa: B008 - frozen
+        spared: Collection[str] | None = None,
+    ) -> None:
+        """Take a first survey. Raises OSError, LedgerUnavailable.
+
+        `spared` names the sinks that never lose their turn: by default all of them.
+        """
         self._spool = spool
         self._ledger = ledger
         self._forwarders = forwarders
         self._dead = DeadLetters(ledger)
+        names = [one.sink.name for one in forwarders]
+        self._overflow = Overflow(spool, forwarders, bound, names if spared is None else spared)
+        roll.begin(ledger, names, int(time.time()))
         ledger.forget_all_but({stream.name for stream in spool.streams()})
         self.survey = self._look()
         self.failing = ""
@@ -93,7 +115,9 @@ class Sweep:
                 stream.forget(min(_positions(stream, self._forwarders)))
         if time.monotonic() - self._wiped_at > WIPE_EVERY:
             self.wipe()
+            roll.seen(self._ledger, [one.sink.name for one in self._forwarders], int(time.time()))
         self.survey = self._look()
+        self._overflow.relieve(self.survey.filling, self.survey.backlog)
 
     def wipe(self) -> None:
         """Write over what every sink has of segments that aren't full yet.
@@ -132,6 +156,7 @@ class Sweep:
             if name not in finished:
                 for counter, value in counts.items():
                     counted[counter] = counted.get(counter, 0) + value
+        free = shutil.disk_usage(self._spool.folder).free
         return Survey(
             at=time.time(),
             workers=tuple(map(worker, streams)),
@@ -145,22 +170,10 @@ class Sweep:
                 for forwarder in self._forwarders
             },
             dead_letters=self._dead.count(),
-            free=shutil.disk_usage(self._spool.folder).free,
+            free=free,
+            missed=missed.by_sink(self._ledger),
+            filling=self._overflow.look(free),
         )
-
-
-def backlog(stream: Stream, after: Position) -> int:
-    """Return how many bytes of hits lie behind a position, without reading more than two segments.
-
-    All segments but the last two are full: a worker writes one and has made the next one ready.
-    """
-    present = segment.numbers(stream.folder)
-    full = [number for number in present[:-2] if number >= after.segment]
-    if not full:
-        return stream.backlog(after)
-    size = sum(segment.path_of(stream.folder, number).stat().st_size for number in full)
-    passed = after.offset if after.segment == full[0] else 0
-    return size - passed + stream.backlog(Position(present[-2]))
 
 
 def _positions(stream: Stream, forwarders: Sequence[Forwarder]) -> list[Position]:

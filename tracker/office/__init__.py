@@ -38,7 +38,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`),
     `geo_update` whose is fetched each day, `rules` the folder of rule tables newer than ours.
     `retention_days` is how long events are kept, 0 for ever. `sinks` are the URLs of where events
-    go. `api_rate` is in requests a second and key. Without
+    go, `spool_limit` how many bytes may wait for them (0: any number), `spool_reserve` how many of
+    the disk stay free. `api_rate` is in requests a second and key. Without
     `certificates` none are ordered.
     """
 
@@ -56,5 +57,7 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     retention_days: int = 0
     rules: str = ""
     sinks: tuple[str, ...] = ("store",)
+    spool_limit: int = 0
+    spool_reserve: int = 0
     certificates: CertificateSettings | None = None
     log_format: Literal["json", "text"] = "json"

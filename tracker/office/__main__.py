@@ -33,14 +33,12 @@ from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings
 from tracker.office.certificates import Certificates
 from tracker.office.events import Events
+from tracker.office.forwarding import forwarding
 from tracker.office.places import keep_current
 from tracker.office.publishing import Publishing
 from tracker.office.readiness import readiness
-from tracker.reader import SpoolReader
 from tracker.recipients import Recipients
-from tracker.sinks import opening
-from tracker.sinks.opening import Opened
-from tracker.sinks.url import BadSink, SinkUrl, distinct
+from tracker.sinks.url import BadSink
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.domains import Domains
@@ -159,16 +157,8 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store))
         book = Ledger.open(Path(settings.data) / ledger.FILE)
         closing.callback(book.close)
-        spool = _spool(Path(settings.spool))
-        urls = distinct(tuple(map(SinkUrl.parse, settings.sinks)))
-        sinks = opening.sinks(urls, Opened(store))
-        for sink in sinks:
-            closing.push_async_callback(sink.close)
-        forwarders = [
-            Forwarder(sink, spool, book, events.of, url.wants)
-            for sink, url in zip(sinks, urls, strict=True)
-        ]
-        sweep = Sweep(spool, book, forwarders)
+        forward = await closing.enter_async_context(forwarding(settings, book, store, events.of))
+        forwarders, sweep = forward.forwarders, forward.sweep
         certificates = Certificates(settings.certificates, Domains(store))
         ready = readiness(
             sweep, forwarders, store, lambda: {**events.checks(), **certificates.checks()}
@@ -188,16 +178,6 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         )
         retention = Retention(store, settings.retention_days)
         yield Office(forwarders, sweep, events, keys, retention, publishing, certificates, app)
-
-
-def _spool(folder: Path) -> SpoolReader:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Mistake(
-            f"cannot make the spool's folder {folder}: {error.strerror}", Exit.CANNOT_CREATE
-        ) from error
-    return SpoolReader(folder)
 
 
 async def _refresh(events: Events) -> None:

@@ -32,6 +32,8 @@ def _checks(
     survey = sweep.survey
     yield "edge", health.edge(survey.workers, now)
     yield "spool", health.spool(survey.workers, survey.free)
+    furthest = max(survey.backlog, key=survey.backlog.__getitem__, default="")
+    yield "backlog", health.backlog(survey.filling, furthest)
     yield "sweep", health.sweep(sweep.failing, now - survey.at)
     for forwarder in forwarders:
         yield f"sink {forwarder.sink.name}", health.sink(_facts(forwarder, survey, now))
@@ -45,6 +47,8 @@ def _facts(forwarder: Forwarder, survey: Survey, now: float) -> SinkFacts:
         lag=progress.lag(now),
         dead_letters=survey.dead_letters.get(forwarder.sink.name, 0),
         unreadable=len(progress.unreadable),
+        missed=survey.missed.get(forwarder.sink.name, 0),
+        paused=progress.paused,
     )
 
 

@@ -66,6 +66,11 @@ class SinkUrl:
             options=_checked(scheme, parameters),
         )
 
+    @property
+    def wants_all(self) -> bool:
+        """Whether every event goes to this sink."""
+        return not self.kinds and not self.domains
+
     def wants(self, event: Event) -> bool:
         """Tell whether an event is one that goes to this sink."""
         return (not self.kinds or event.event in self.kinds) and (

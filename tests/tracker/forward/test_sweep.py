@@ -12,9 +12,10 @@ from tests.tracker.forward.parts import Kept, Offices, Worker, click, ids, token
 from tracker import segment
 from tracker.counters import Counter
 from tracker.hit import Hit
+from tracker.lag import backlog
 from tracker.reader import START, Position
 from tracker.segments import ALIVE
-from tracker.sweep import TORN, backlog
+from tracker.sweep import TORN
 
 Log = pytest.LogCaptureFixture
 

@@ -40,7 +40,16 @@ def test_all_is_well_while_a_worker_lives_and_sinks_follow(
     found = look(office, tmp_path / "store.db")
     office.ledger.close()
     assert found.status == "ok"
-    assert list(found.checks) == ["edge", "spool", "sweep", "sink kept", "store", "places", "rules"]
+    assert list(found.checks) == [
+        "edge",
+        "spool",
+        "backlog",
+        "sweep",
+        "sink kept",
+        "store",
+        "places",
+        "rules",
+    ]
 
 
 def test_a_sink_that_is_down_is_a_limp_and_a_store_that_cannot_answer_is_not_ready(

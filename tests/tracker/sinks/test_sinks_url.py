@@ -114,7 +114,14 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (9_400, "9.4 kB"), (5e9, "5 GB"), (12e10, "120 GB")],
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (9_400, "9.4 kB"),
+        (5e9, "5 GB"),
+        (12e10, "120 GB"),
+    ],
 )
 def test_a_size_is_shown_so_that_it_can_be_compared(number: float, text: str) -> None:
     assert size.shown(number) == text

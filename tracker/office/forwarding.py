@@ -1,0 +1,69 @@
+"""Forwarding as the office does it: a forwarder for each sink of the settings, and their sweep."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tracker.delivery import EventOf
+from tracker.forward import Forwarder
+from tracker.history import passage
+from tracker.ledger import Ledger
+from tracker.mistake import Exit, Mistake
+from tracker.office import OfficeSettings
+from tracker.reader import SpoolReader
+from tracker.room import Bound
+from tracker.sinks import opening
+from tracker.sinks.opening import Opened
+from tracker.sinks.url import SinkUrl, distinct
+from tracker.store.database import Store
+from tracker.sweep import Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What brings hits to sinks, and what empties the spool behind them."""
+
+    forwarders: Sequence[Forwarder]
+    sweep: Sweep
+
+
+@contextlib.asynccontextmanager
+async def forwarding(
+    settings: OfficeSettings, book: Ledger, store: Store, event_of: EventOf
+) -> AsyncIterator[Forwarding]:
+    """Open the sinks. Raises Mistake, BadSink, LedgerUnavailable."""
+    spool = _spool(Path(settings.spool))
+    urls = distinct(tuple(map(SinkUrl.parse, settings.sinks)))
+    async with contextlib.AsyncExitStack() as closing:
+        sinks = opening.sinks(urls, Opened(store))
+        for sink in sinks:
+            closing.push_async_callback(sink.close)
+        history = partial(passage, store)
+        forwarders = [
+            Forwarder(sink, spool, book, event_of, url.wants, history=history)
+            for sink, url in zip(sinks, urls, strict=True)
+        ]
+        bound = Bound(settings.spool_limit, settings.spool_reserve)
+        yield Forwarding(forwarders, Sweep(spool, book, forwarders, bound, spared(urls)))
+
+
+def spared(urls: Sequence[SinkUrl]) -> list[str]:
+    """Name the sinks that never lose their turn.
+
+    It is the store that brings others what they missed. Without one that has everything, nobody
+    could, and all of them are spared.
+    """
+    stores = [url.name for url in urls if url.scheme == "store" and url.wants_all]
+    return stores or [url.name for url in urls]
+
+
+def _spool(folder: Path) -> SpoolReader:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Mistake(
+            f"cannot make the spool's folder {folder}: {error.strerror}", Exit.CANNOT_CREATE
+        ) from error
+    return SpoolReader(folder)
