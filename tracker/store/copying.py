@@ -41,7 +41,15 @@ from tracker.store.merge import Merge
 AT_ONCE: Final = 2_000  # rows, which are a megabyte of events
 
 # Every module that adds tables to the store's; `tables` is complete once they are imported.
-OF_TABLES: Final = ("access", "audit", "decision", "domains", "rollup", "signing")
+OF_TABLES: Final = (
+    "access",
+    "audit",
+    "decision",
+    "domains",
+    "rollup",
+    "signing",
+    "webhook_schema",
+)
 
 BY_TIME: Final = (schema.event, schema.tag)  # what a database may keep in parts by time
 
