@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import decision, dialect, insertion, page, query, rollup, schema
 from tracker.store.change import Change, Follower
-from tracker.store.dialect import Dialect, Unreachable
+from tracker.store.dialect import Dialect, Trouble
 from tracker.store.document import Damaged, unpacked
 from tracker.store.page import Found
 from tracker.store.preparation import NotPrepared, prepare
@@ -254,7 +254,7 @@ class Store:
             raise StoreError(str(error)) from error
         except OSError as error:
             raise StoreError(f"{cannot}: {error.strerror}") from error
-        except Unreachable as error:
+        except Trouble as error:
             raise StoreError(f"{cannot}: {error}") from error
         except DBAPIError as error:
             raise StoreError(f"{cannot}: {self._dialect.reason(error)}") from error
@@ -264,7 +264,7 @@ class Store:
     def _unavailable(self) -> Iterator[None]:
         try:
             yield
-        except Unreachable as error:
+        except Trouble as error:
             raise StoreUnavailable(f"the store can't answer: {error}") from error
         except DBAPIError as error:
             says = self._dialect.reason(error)

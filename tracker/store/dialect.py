@@ -6,6 +6,7 @@ SQLAlchemy's words, elsewhere.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,8 +21,16 @@ from tracker.store.merge import Merge
 SCHEMES: Final = ("postgresql://", "postgres://")
 
 
-class Unreachable(Exception):
-    """No connection could be made; the message says why, and what to do about it."""
+class Trouble(Exception):
+    """The database did not do what was asked; the message says why, in words for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many events went at once, and before which time others are to go one by one."""
+
+    events: int
+    before: int
 
 
 class Dialect(Protocol):
@@ -69,8 +78,8 @@ class Dialect(Protocol):
     async def make_room(self, connection: AsyncConnection, times: Iterable[int]) -> None:
         """Prepare for events of these times, in microseconds, before they are inserted."""
 
-    async def drop_before(self, connection: AsyncConnection, time: int) -> int:
-        """Remove what can be removed at once of the events before a time; return how many."""
+    async def drop_before(self, connection: AsyncConnection, before: int) -> Dropped:
+        """Remove what can be removed at once of the events before a time."""
 
     async def purge(self, connection: AsyncConnection) -> None:
         """Leave as little as can be of what was removed, on a connection without transaction."""

@@ -13,6 +13,8 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
+Values = Callable[[Columns], Mapping[str, Any]]
+Where = Callable[[Columns], ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +26,5 @@ class Merge:
     """
 
     table: Table
-    values: Callable[[Columns], Mapping[str, Any]] | None = None
-    where: Callable[[Columns], ColumnElement[bool]] | None = None
+    values: Values | None = None
+    where: Where | None = None

@@ -14,12 +14,14 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Double,
     Select,
     Subquery,
     Table,
     and_,
     exists,
     false,
+    literal,
     not_,
     or_,
     select,
@@ -258,8 +260,9 @@ def condition(tree: Tree) -> ColumnElement[bool]:
         case Match(field, text):
             return FIELDS[field].holds(text)
         case Compare(field, sign, number):
-            column = FIELDS[field].column
-            compared = {">": column > number, "<": column < number, "=": column == number}
+            # A number with a fraction isn't of the column's own type, which is of whole ones.
+            column, given = FIELDS[field].column, literal(number, Double)
+            compared = {">": column > given, "<": column < given, "=": column == given}
             return and_(column.is_not(None), compared[sign])
         case Not(part):
             return not_(condition(part))

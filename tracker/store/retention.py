@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracker.store.database import Store, StoreUnavailable
+from tracker.store.dialect import of
 from tracker.store.query import Walk
 from tracker.store.removal import AT_ONCE, domains, remove
 from tracker.store.row import SECOND
@@ -42,10 +43,11 @@ def look() -> Look:
 
 async def expire(store: Store, before: float) -> int:
     """Remove the events before a time in Unix seconds; return how many. Raises StoreUnavailable."""
-    expired = 0
-    high = int(before * SECOND) - 1
-    if high < 0:
+    if before <= 0:
         return 0
+    async with store.writing() as connection:
+        dropped = await of(connection).drop_before(connection, int(before * SECOND))
+    expired, high = dropped.events, dropped.before - 1
     async for domain in domains(store):
         expired += await remove(store, Walk(domain, ascending=True, limit=AT_ONCE, high=high))
     return expired

@@ -23,7 +23,7 @@ event = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Text, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
     _text("kind"),
     _text("recipient"),
     _text("message_id"),
@@ -38,9 +38,11 @@ event = Table(
     # Last, so that a condition on the other columns need not step over it.
     Column("document", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (at)",
 )
 
 # Each ends in the key, so that a walk along it is in the order of pages and starts at any event.
+# In PostgreSQL the first isn't unique: among partitions it would have to hold the time, too.
 Index("event_by_sequence", event.c.sequence, unique=True)
 Index("event_by_kind", event.c.domain, event.c.kind, event.c.at, event.c.id)
 Index("event_by_recipient", event.c.domain, event.c.recipient, event.c.at, event.c.id)
@@ -54,6 +56,7 @@ tag = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Text, primary_key=True),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (at)",
 )
 
 # The last sequence number that was given out. Not the table's highest one: a number must never be

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, Select, cast, delete, func, select, update
 
 from tracker.store.database import Store
 from tracker.store.figures import Pair
@@ -59,7 +59,7 @@ class Stats:
         """
         begun = figure.c.hour - figure.c.hour % step
         count = figure.c["count"]
-        found = select(begun, figure.c.name, func.sum(count) if step > 1 else count).where(
+        found = select(begun, figure.c.name, _sum(count) if step > 1 else count).where(
             figure.c.domain == domain,
             figure.c.tag == tag,
             figure.c.name.in_(sorted(names)),
@@ -76,7 +76,7 @@ class Stats:
     async def totals(self, domain: str, tag: str, low: int, high: int) -> Counts:
         """Return all counts by name between two hours, both included."""
         found = (
-            select(figure.c.name, func.sum(figure.c["count"]).label("total"))
+            select(figure.c.name, _sum(figure.c["count"]).label("total"))
             .where(
                 figure.c.domain == domain,
                 figure.c.tag == tag,
@@ -178,3 +178,8 @@ class Stats:
                 KnownTag(row.tag, row.description, row.first_seen, row.last_seen)
                 for row in await connection.execute(found)
             ]
+
+
+def _sum(count: Column[int]) -> ColumnElement[int]:
+    # What PostgreSQL sums up of BIGINT is NUMERIC, which Python takes for a Decimal.
+    return cast(func.sum(count), BigInteger)

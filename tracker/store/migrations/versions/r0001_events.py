@@ -8,14 +8,17 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the tables in an empty database."""
+    """Create the tables in an empty database; in PostgreSQL, without a partition yet."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
     op.create_table(
         "event",
         sa.Column("domain", sa.Text, primary_key=True),
         sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("sequence", sa.BigInteger, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column(
+            "revision", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False
+        ),
         *(
             sa.Column(name, sa.Text, nullable=False)
             for name in (
@@ -26,8 +29,10 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger),
         sa.Column("document", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (at)",
     )
-    op.create_index("event_by_sequence", "event", ["sequence"], unique=True)
+    # Of partitions, a unique index must hold what they are parted by.
+    op.create_index("event_by_sequence", "event", ["sequence"], unique=sqlite)
     op.create_index("event_by_kind", "event", ["domain", "kind", "at", "id"])
     op.create_index("event_by_recipient", "event", ["domain", "recipient", "at", "id"])
     op.create_index("event_by_message", "event", ["domain", "message_id", "at", "id"])
@@ -38,6 +43,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, primary_key=True),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (at)",
     )
     ingested = op.create_table(
         "ingested",
