@@ -18,6 +18,7 @@ from tracker.api.answer import refusal
 from tracker.api.grant import Grant
 from tracker.api.keys import ApiKeys
 from tracker.api.rate import Rates
+from tracker.store.database import StoreUnavailable
 
 USER: Final = "api"  # the user name that Mailgun's clients send
 MOST_TARGET_BYTES: Final = 8_192
@@ -53,11 +54,16 @@ class Authenticated:
         self._open = frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 without a key and 429 where it asks too often, or let the request through."""
+        """Let the request through, or answer 401, 429 to a key that asks too often, or 503."""
         if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
-        if (grant := await self._grant(scope)) is None:
+        try:
+            grant = await self._grant(scope)
+        except StoreUnavailable as error:
+            await refusal(str(error), 503, {"Retry-After": "5"})(scope, receive, send)
+            return
+        if grant is None:
             challenge = {"WWW-Authenticate": 'Basic realm="api", charset="UTF-8"'}
             answer = refusal("a valid API key is needed, as the password of `api`", 401, challenge)
         elif wait := self._rates.take(grant.id):

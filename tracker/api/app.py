@@ -43,6 +43,7 @@ from tracker.api.recipients import RecipientApi
 from tracker.api.rewrite import NO_FILE, Rewriting
 from tracker.health import Health
 from tracker.recipients import Recipients
+from tracker.shared.lookup import Lookup
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.page import Unfinished
 
@@ -78,6 +79,7 @@ def api(
     public_url: str = "",
     vault: Callable[[], Vault | None] = lambda: None,
     recipients: Recipients | None = None,
+    lookup: Lookup | None = None,
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
 
@@ -85,7 +87,7 @@ def api(
     domains. A key may make `rate` requests a second; 0 lets it make any number. Links to the
     API begin with `public_url`, which ends without a slash, else with where a request came to.
     `vault` returns that of the certificates while it is open; `recipients` is where a person's
-    data is. Raises KeyringError.
+    data is; `lookup` tells who is suppressed even while the store is away. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -138,6 +140,7 @@ def api(
     app.router.redirect_slashes = False
     app.state.store = store
     app.state.arrivals = Arrivals(store)
+    app.state.lookup = lookup or Lookup(store)
     app.state.public_url = public_url
     return app
 

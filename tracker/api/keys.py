@@ -4,11 +4,11 @@ Those of the key file open everything. All others are in the store, with a scope
 perhaps an end.
 
 Promise: a key that was revoked opens nothing FRESH_FOR later. While the store can't answer, the
-keys that it named last go on opening what they opened.
+keys that it named last, to this process or to this machine's copy, go on opening what they opened,
+for HONOURED_FOR and no longer; of any other it can't be told.
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -18,10 +18,13 @@ from typing import Final, Self
 
 from tracker.api.grant import BOOTSTRAP, Grant
 from tracker.api.keyfile import read_keys
+from tracker.shared.copy import Copy, CopyUnavailable
 from tracker.store.access import KeyRecord, KeyRecords, Scope
 from tracker.store.database import StoreUnavailable
 
 FRESH_FOR: Final = 1.0  # seconds
+AGAIN_AFTER: Final = 5.0  # seconds after which a store that is away is asked again
+HONOURED_FOR: Final = 86_400.0  # seconds: within a day somebody will have seen to the store
 
 
 class ApiKeys:
@@ -32,12 +35,17 @@ class ApiKeys:
         digests: Iterable[bytes],
         records: KeyRecords | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        copy: Copy | None = None,
     ) -> None:
         self._everything = dict.fromkeys(digests, BOOTSTRAP)
         self._records = records
+        self._copy = copy
         self._clock = clock
         self._live: dict[bytes, KeyRecord] = {}
+        self._as_of = 0.0
         self._looked_at = 0.0
+        self._away = ""  # why the store didn't answer when it was asked last
         self._looking = asyncio.Lock()
         self._noted: dict[str, int] = {}
 
@@ -47,12 +55,15 @@ class ApiKeys:
         return cls(map(digest, keys))
 
     @classmethod
-    def load(cls, path: Path, records: KeyRecords | None = None) -> Self:
+    def load(cls, path: Path, records: KeyRecords | None = None, copy: Copy | None = None) -> Self:
         """Read the key file, making it first if it is missing. Raises KeyFileError."""
-        return cls(map(digest, read_keys(path)), records)
+        return cls(map(digest, read_keys(path)), records, copy=copy)
 
     async def grant(self, key: str) -> Grant | None:
-        """Return what a key opens, None if it is no key of ours."""
+        """Return what a key opens, None if it is no key of ours.
+
+        Raises StoreUnavailable where only the store could tell.
+        """
         # How long a look-up takes tells nothing: nobody can choose what a digest begins with.
         found = digest(key)
         if everything := self._everything.get(found):
@@ -60,6 +71,8 @@ class ApiKeys:
         await self._refresh()
         record = self._live.get(found)
         now = self._clock()
+        if self._away and (record is None or now - self._as_of > HONOURED_FOR):
+            raise StoreUnavailable(f"{self._away}; so it can't be told what this key opens")
         if record is None or record.state(now) != "live":
             return None
         self._noted[record.id] = int(now)
@@ -75,12 +88,31 @@ class ApiKeys:
         if self._records is None:
             return
         async with self._looking:
-            if abs(self._clock() - self._looked_at) < FRESH_FOR:
+            within = AGAIN_AFTER if self._away else FRESH_FOR
+            if abs(self._clock() - self._looked_at) < within:
                 return
-            with contextlib.suppress(StoreUnavailable):
-                records = await self._records.all()
-                self._live = {one.digest: one for one in records if one.revoked_at is None}
+            try:
+                self._take(await self._records.all(), self._clock())
+                self._away = ""
+            except StoreUnavailable as error:
+                self._away = str(error)
+                await self._recall()
             self._looked_at = self._clock()
+
+    def _take(self, records: Iterable[KeyRecord], as_of: float) -> None:
+        self._live = {one.digest: one for one in records if one.revoked_at is None}
+        self._as_of = as_of
+
+    async def _recall(self) -> None:
+        """Take the keys from this machine's copy, where that is newer than what is known."""
+        if self._copy is None:
+            return
+        try:
+            as_of = (await asyncio.to_thread(self._copy.current)).get("API keys", 0.0)
+            if as_of > self._as_of:
+                self._take(await asyncio.to_thread(self._copy.keys), as_of)
+        except CopyUnavailable as error:
+            self._away = f"{self._away}; {error}"
 
 
 def fresh(

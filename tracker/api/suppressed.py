@@ -1,4 +1,8 @@
-"""Suppressed: `/v1/{domain}/suppressed`, who is not to be written to, asked before sending."""
+"""Suppressed: `/v1/{domain}/suppressed`, who is not to be written to, asked before sending.
+
+While a store that machines share is away, it is answered from this machine's copy, which says as of
+when it is.
+"""
 
 from typing import Annotated, Final
 
@@ -7,8 +11,8 @@ from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
 from tracker.api.operation import Operation, Parameter
+from tracker.shared.lookup import Found, Lookup
 from tracker.store.row import exact
-from tracker.store.suppressions import Suppression, Suppressions
 
 PATH: Final = "/v1/{domain}/suppressed"
 MOST: Final = 10_000
@@ -24,18 +28,26 @@ class Asked(msgspec.Struct, frozen=True):
     tags: list[str] = []
 
 
-class One(msgspec.Struct, frozen=True):
-    """Whether an address is not to be written to, and what it has unsubscribed from."""
+class One(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether an address is not to be written to, and what it has unsubscribed from.
+
+    `as_of` is there while the store is away: when that was so, in Unix seconds.
+    """
 
     address: str
     suppressed: bool
     tags: list[str]
+    as_of: float | None = None
 
 
-class Many(msgspec.Struct, frozen=True):
-    """Of the addresses asked about, those that are not to be written to, as they were given."""
+class Many(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of the addresses asked about, those that are not to be written to, as they were given.
+
+    `as_of` is there while the store is away: when that was so, in Unix seconds.
+    """
 
     suppressed: list[str]
+    as_of: float | None = None
 
 
 async def one(request: Request) -> Answer:
@@ -44,9 +56,10 @@ async def one(request: Request) -> Answer:
     if not exact(address):
         raise Refused("`address` is the one that is to be written to")
     found = await _of(request, [address])
-    known = found.get(exact(address))
+    known = found.suppressions.get(exact(address))
     covered = known is not None and known.covers(_tags(request.query_params.getlist("tag")))
-    return answered(One(exact(address), covered, list(known.tags) if known else []))
+    tags = list(known.tags) if known else []
+    return answered(One(exact(address), covered, tags, found.as_of))
 
 
 async def many(request: Request) -> Answer:
@@ -54,8 +67,9 @@ async def many(request: Request) -> Answer:
     asked = _asked(request.headers.get("content-type", ""), await request.body())
     tags = _tags([*asked.tags, *request.query_params.getlist("tag")])
     found = await _of(request, asked.addresses)
-    covered = {known.address for known in found.values() if known.covers(tags)}
-    return answered(Many([given for given in asked.addresses if exact(given) in covered]))
+    covered = {known.address for known in found.suppressions.values() if known.covers(tags)}
+    suppressed = [given for given in asked.addresses if exact(given) in covered]
+    return answered(Many(suppressed, found.as_of))
 
 
 def _asked(declared: str, body: bytes) -> Asked:
@@ -73,9 +87,9 @@ def _asked(declared: str, body: bytes) -> Asked:
     raise Refused(f"the body should be {JSON} or {LINES}", 415)
 
 
-async def _of(request: Request, addresses: list[str]) -> dict[str, Suppression]:
-    domain = exact(request.path_params["domain"])
-    return await Suppressions(request.app.state.store).of(domain, addresses)
+async def _of(request: Request, addresses: list[str]) -> Found:
+    lookup: Lookup = request.app.state.lookup
+    return await lookup.of(exact(request.path_params["domain"]), addresses)
 
 
 def _tags(given: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
 
@@ -39,7 +39,7 @@ pragma user_version={FORM};
 commit;
 """
 
-Part = Literal["suppressions", "API keys"]
+Part = Literal["settings", "keyring", "suppressions", "API keys"]
 
 logger = logging.getLogger(__name__)
 
@@ -134,15 +134,14 @@ class Copy:
         except msgspec.MsgspecError as error:
             raise CopyUnavailable(f"the copy of the API keys is damaged: {error}") from error
 
-    def note_current(self, part: Part, at: float) -> None:
-        """Note that a part was as the store has it at a time, in Unix seconds."""
+    def note_current(self, parts: Mapping[Part, float]) -> None:
+        """Note when parts were as the store has them, in Unix seconds."""
         with self._transaction() as connection:
-            connection.execute("insert or replace into current values (?, ?)", (part, at))
+            connection.executemany("insert or replace into current values (?, ?)", parts.items())
 
-    def as_of(self, part: Part) -> float | None:
-        """Return when a part was as the store had it; None if it has never been, as a whole."""
-        found = self._rows("select at from current where part = ?", (part,))
-        return float(found[0][0]) if found else None
+    def current(self) -> dict[Part, float]:
+        """Return when each part was as the store has it, but for those that have never been."""
+        return dict(self._rows("select part, at from current"))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -43,11 +43,11 @@ def test_what_was_copied_survives_the_process_and_is_for_its_owner_alone(path: P
     copy = Copy.open(path, "store a")
     copy.take([changed(1, "ann@example.net")])
     copy.keep_keys([KEY])
-    copy.note_current("suppressions", 12.5)
+    copy.note_current({"suppressions": 12.5})
     copy.close()
     again = Copy.open(path, "store a")
-    assert (again.mark().change, again.keys(), again.as_of("suppressions")) == (1, [KEY], 12.5)
-    assert again.as_of("API keys") is None
+    assert (again.mark().change, again.keys()) == (1, [KEY])
+    assert again.current() == {"suppressions": 12.5}
     assert path.stat().st_mode & 0o777 == 0o600
     again.close()
 
@@ -56,7 +56,7 @@ def test_what_was_copied_survives_the_process_and_is_for_its_owner_alone(path: P
 def test_a_copy_that_is_none_of_this_store_begins_anew(path: Path, spoiled: str) -> None:
     copy = Copy.open(path, "store b" if spoiled == "other store" else "store a")
     copy.take([changed(1, "ann@example.net")])
-    copy.note_current("suppressions", 1.0)
+    copy.note_current({"suppressions": 1.0})
     copy.close()
     match spoiled:
         case "other file":
@@ -69,7 +69,7 @@ def test_a_copy_that_is_none_of_this_store_begins_anew(path: Path, spoiled: str)
             path.write_bytes(b"")
     assert Copy.there(path, "store a") is None
     anew = Copy.open(path, "store a")
-    assert (anew.mark(), anew.as_of("suppressions")) == (BEGINNING, None)
+    assert (anew.mark(), anew.current()) == (BEGINNING, {})
     assert anew.suppressions("shop.example", ["ann@example.net"]) == {}
     anew.close()
 
