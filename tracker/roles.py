@@ -9,7 +9,7 @@ import msgspec
 
 from tracker import logs
 from tracker.edge.settings import WorkerSettings
-from tracker.office import CertificateSettings, OfficeSettings
+from tracker.office import CertificateSettings, OfficeSettings, WebhookSettings
 from tracker.settings import Settings
 from tracker.supervise import Child
 
@@ -20,6 +20,11 @@ PUBLISHED = "domains.json"
 # OpenSSL reads it at birth alone; an operator's own OPENSSL_CONF comes first.
 TLS_GROUPS = (("OPENSSL_CONF", str(files("certs.front") / "openssl.cnf")),)
 STORE = "store.db"
+
+
+def store(settings: Settings) -> str:
+    """Return where the store is: a path, or a URL that may hold a password."""
+    return settings.store.url or str(settings.data / STORE)
 
 
 def edge(
@@ -65,7 +70,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         data=str(settings.data),
         spool=str(settings.data / SPOOL),
         keyring=str(settings.keyring_path),
-        store=str(settings.data / STORE),
+        store=store(settings),
         listen_fds=[listener.fileno()],
         api_key=str(settings.data / API_KEY),
         api_rate=settings.api.rate,
@@ -74,6 +79,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         geo_update=settings.geo.update,
         geo_mirror=settings.geo.mirror,
         retention_days=settings.retention.events,
+        webhooks=WebhookSettings(allow=settings.webhooks.allow, history=settings.webhooks.history),
         rules=str(settings.rules_folder),
         sinks=tuple(map(str, settings.sinks)),
         spool_limit=settings.spool.limit,

@@ -12,8 +12,10 @@ from tracker.setting_types import (
     Host,
     IpAddress,
     Listen,
+    Network,
     Resolver,
     Size,
+    StoreUrl,
     WebAddress,
     Webhook,
     at_least_one,
@@ -227,6 +229,17 @@ class Rules(Section):
     )
 
 
+class Store(Section):
+    """Where events, figures, suppressions and what is registered are kept."""
+
+    url: StoreUrl = Field(
+        default="",
+        description="A PostgreSQL database for the store, such as"
+        " postgresql://tracker@db.example.com/tracker?sslmode=verify-full; its password may stand"
+        " in PGPASSWORD or a passfile instead. Empty: the file `store.db` within `data`.",
+    )
+
+
 class Retention(Section):
     """How long what is stored is kept."""
 
@@ -236,6 +249,22 @@ class Retention(Section):
         le=36_500,
         description="Days after which an event is removed from the store; 0 keeps it for ever."
         " Figures stay.",
+    )
+
+
+class Webhooks(Section):
+    """Which URLs events may be posted to, and how long it is known what they said."""
+
+    allow: Annotated[tuple[Network, ...], BeforeValidator(listed)] = Field(
+        default=(),
+        description="Networks that webhooks may lead to though they aren't public, such as"
+        " 10.1.0.0/16: your own receivers. Empty: public addresses only.",
+    )
+    history: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Days for which it is known what was delivered and what was said to it.",
     )
 
 

@@ -6,14 +6,16 @@ in words that go on after a setting's name: "should be …".
 
 import contextlib
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from rewriter.keyring import canonical_domain
 from tracker import size as sizes
 from tracker.listen import Address
+from tracker.masked import masked
 from tracker.sinks import url
 from tracker.sinks.url import SinkUrl
 
@@ -80,6 +82,13 @@ def _ip_address(text: str) -> str:
         raise ValueError("should be an IP address, such as 198.51.100.7") from error
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError("should be a network, such as 10.1.0.0/16 or fd00::/8") from error
+
+
 def _resolver(value: object) -> object:
     """Take `9.9.9.9` for what answers DNS there, at port 53."""
     text = str(value)
@@ -96,6 +105,18 @@ def _resolver(value: object) -> object:
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0), PlainSerializer(sizes.written)]
 Sink = Annotated[SinkUrl, BeforeValidator(_sink), PlainSerializer(str)]
 Sinks = Annotated[tuple[Sink, ...], BeforeValidator(_listed_sinks), AfterValidator(url.distinct)]
+
+
+def _store_url(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/")):
+        raise ValueError(
+            "should be a URL such as postgresql://tracker@db.example.com/tracker, which names a"
+            " database; or empty, for a file"
+        )
+    return value
+
+
 Listen = Annotated[Address, BeforeValidator(_address), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Directory = Annotated[str, AfterValidator(_directory)]
@@ -103,4 +124,6 @@ Webhook = Annotated[str, AfterValidator(_webhook)]
 Domain = Annotated[str, AfterValidator(canonical_domain)]
 Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
+Network = Annotated[str, AfterValidator(_network)]
+StoreUrl = Annotated[str, AfterValidator(_store_url), PlainSerializer(masked, when_used="json")]
 Resolver = Annotated[Address, BeforeValidator(_resolver), PlainSerializer(str)]

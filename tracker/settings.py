@@ -26,7 +26,9 @@ from tracker.sections import (
     Rules,
     Section,
     Spool,
+    Store,
     Vault,
+    Webhooks,
 )
 from tracker.setting_types import Sinks
 from tracker.sinks.url import SinkUrl
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     geo: Geo = Geo()
     rules: Rules = Rules()
+    store: Store = Store()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     log: Log = Log()
 
     @classmethod

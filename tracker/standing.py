@@ -4,6 +4,7 @@ In: paths. Out: a check for each part, in the order of a hit's way. Reads, and c
 anybody waits for; what can't be read is told as such.
 """
 
+import asyncio
 import contextlib
 import shutil
 import sqlite3
@@ -22,7 +23,9 @@ from tracker.enrich.tables import RulesError
 from tracker.health import Check, counted
 from tracker.lag import backlog
 from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.masked import masked
 from tracker.reader import START, SpoolReader, Stream
+from tracker.store.database import Store, StoreUnavailable
 from tracker.sweep import TORN, worker
 
 SOON: Final = 14 * 86_400  # seconds: Let's Encrypt's certificates are renewed a month before
@@ -38,7 +41,7 @@ class Places:
 
     data: Path
     spool: Path
-    store: Path
+    store: str
     certificates: Path
     master_key: Path
     rules: Path
@@ -119,7 +122,25 @@ def _losses(book: Ledger, streams: Sequence[Stream]) -> Check:
     return Check("degraded" if now else "ok", says)
 
 
-def _store(path: Path) -> Check:
+def _store(where: str) -> Check:
+    return _at_server(where) if "://" in where else _file(Path(where))
+
+
+def _at_server(where: str) -> Check:
+    async def last() -> int:
+        store = Store(where)
+        try:
+            return await store.glance()
+        finally:
+            await store.close()
+
+    try:
+        return Check("ok", f"the newest event has the number {asyncio.run(last())}")
+    except StoreUnavailable as error:
+        return Check("down", f"{masked(where)}: {error}")
+
+
+def _file(path: Path) -> Check:
     if not path.exists():
         return Check("degraded", f"there is no {path} yet")
     try:

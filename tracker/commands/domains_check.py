@@ -22,11 +22,11 @@ from certs.doctor.lookup import resolvers
 from certs.doctor.zone import Line, find, hosted, lines
 from certs.issuing.authority import KNOWN_ISSUERS
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.stored import stored
+from tracker.commands.stored import exists, stored
 from tracker.domains import BadSetting, TrackingDomain, canonical_name, canonical_tracking_name
 from tracker.mistake import Exit, Mistake
 from tracker.published import Published
-from tracker.roles import CERTIFICATES, PUBLISHED, STORE
+from tracker.roles import CERTIFICATES, PUBLISHED
 from tracker.settings import Settings
 from tracker.store.domains import Domains
 
@@ -64,7 +64,7 @@ async def _examined(settings: Settings, name: str) -> Report:
 
 async def _registered(settings: Settings, name: str) -> TrackingDomain | None:
     """Look into the register, else, where there is an edge alone, into what was published."""
-    if not (settings.data / STORE).exists():
+    if not exists(settings):
         return Published(settings.data / PUBLISHED).current().tracking.get(name)
     async with stored(settings) as store:
         return await Domains(store).get(name)

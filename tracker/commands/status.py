@@ -59,7 +59,7 @@ def _places(settings: Settings) -> standing.Places:
     return standing.Places(
         data=data,
         spool=data / roles.SPOOL,
-        store=data / roles.STORE,
+        store=roles.store(settings),
         certificates=data / roles.CERTIFICATES,
         master_key=settings.master_key_path,
         rules=settings.rules_folder,

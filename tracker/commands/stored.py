@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tracker import folder
+from tracker import folder, roles
 from tracker.mistake import Exit, Mistake
-from tracker.roles import STORE
 from tracker.settings import Settings
 from tracker.store import audit
 from tracker.store.database import Store, StoreError, StoreUnavailable
@@ -19,9 +18,10 @@ async def stored(settings: Settings) -> AsyncIterator[Store]:
     """Open the store, made first if it is missing. Raises Mistake, for what is done with it too."""
     folder.prepare(settings.data)
     try:
-        store = await Store.open(settings.data / STORE)
+        store = await Store.open(roles.store(settings))
     except StoreError as error:
-        raise Mistake(str(error), Exit.DATA) from error
+        status = Exit.UNAVAILABLE if settings.store.url else Exit.DATA
+        raise Mistake(str(error), status) from error
     try:
         yield store
     except StoreUnavailable as error:
@@ -30,13 +30,18 @@ async def stored(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
+def exists(settings: Settings) -> bool:
+    """Tell whether there is a store to be opened; of a server, that can't be told beforehand."""
+    return bool(settings.store.url) or (settings.data / roles.STORE).exists()
+
+
 @asynccontextmanager
 async def there(settings: Settings) -> AsyncIterator[Store]:
     """Open the store that is there: of an empty one, nobody would be suppressed. Raises Mistake."""
-    path = settings.data / STORE
-    if not path.exists():
+    if not exists(settings):
         raise Mistake(
-            f"there is no {path}: no back office has run there yet, or 'data' is another folder",
+            f"there is no {roles.store(settings)}: no back office has run there yet, or 'data' is"
+            " another folder",
             Exit.NO_INPUT,
         )
     async with stored(settings) as store:

@@ -196,6 +196,15 @@ class Store:
         async with self.reading() as connection:
             return await _number(connection, select(schema.ingested.c.last))
 
+    async def glance(self) -> int:
+        """Return the last sequence number of a store that is left as it is, whatever its version.
+
+        Raises StoreUnavailable.
+        """
+        with self._unavailable():
+            async with self._reader.connect() as connection:
+                return await _number(connection, select(schema.ingested.c.last))
+
     async def purge(self) -> None:
         """Leave no trace of what was removed, as far as the database lets us (docs/store.md).
 

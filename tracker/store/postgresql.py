@@ -30,10 +30,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tracker.masked import masked
 from tracker.store.dialect import Trouble
 from tracker.store.merge import Merge, Values, Where
 from tracker.store.partition import drop_before, make_room
-from tracker.store.server import cancelled, engines, meaning, reason, shown
+from tracker.store.server import cancelled, engines, meaning, reason
 
 # What a dialect must have; some of it is made elsewhere.
 __all__ = [
@@ -54,6 +55,11 @@ __all__ = [
 OLDEST: Final = 14  # the oldest version that PostgreSQL's own project still looks after
 OURS: Final = "ingested"  # a table that every store has, and hardly any other program
 TAKEN: Final = ("alembic_version", "event", "tag")  # names that another program may have taken
+
+
+def shown(where: str) -> str:
+    """Name a store to people: without a password."""
+    return masked(where)
 
 
 def make(where: str) -> None:

@@ -61,6 +61,7 @@ MEANT: Final = (
     ("28", "the server's pg_hba.conf doesn't let this account in from here"),
     ("3D000", "make one, with 'createdb' or CREATE DATABASE"),
     ("25006", "the server only reads, as a replica does: name the primary"),
+    ("42P01", "there is no store in it yet"),
     ("42501", "give the account the right to it: it should own the database"),
     ("42704", "a parameter in the URL is none that this client or the server knows"),
     ("53100", "make room on the server's disk; it goes on by itself"),
@@ -83,13 +84,6 @@ class Types(PGTypeCompiler):
     def visit_TEXT(self, type_: Text, **kw: Any) -> str:  # noqa: N802 - SQLAlchemy's name
         """Write the type of texts."""
         return super().visit_TEXT(Text(type_.length, collation="C"), **kw)
-
-
-def shown(where: str) -> str:
-    """Return a URL without its password, and without parameters, which may hold one."""
-    parts = urlsplit(where)
-    user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
 
 
 def engines(where: str, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
