@@ -31,6 +31,7 @@ from tracker.api import (
     trace,
     tracking,
     unsubscribes,
+    webhook_keys,
 )
 from tracker.api.access import Authenticated, Bounded
 from tracker.api.answer import Answer, Refused, answered, refusal
@@ -41,11 +42,14 @@ from tracker.api.operation import Operation, routes
 from tracker.api.rate import Rates
 from tracker.api.recipients import RecipientApi
 from tracker.api.rewrite import NO_FILE, Rewriting
+from tracker.api.webhook_deliveries import WebhookDeliveryApi
+from tracker.api.webhooks import WebhookApi
 from tracker.health import Health
 from tracker.recipients import Recipients
 from tracker.shared.lookup import Lookup
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.page import Unfinished
+from tracker.webhooks.client import Client
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' text exposition format
 
@@ -64,6 +68,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *domains.OPERATIONS,
     *unsubscribes.OPERATIONS,
     *suppressed.OPERATIONS,
+    *webhook_keys.OPERATIONS,
 )
 
 
@@ -79,6 +84,7 @@ def api(
     public_url: str = "",
     vault: Callable[[], Vault | None] = lambda: None,
     recipients: Recipients | None = None,
+    webhooks: Client | None = None,
     lookup: Lookup | None = None,
 ) -> Starlette:
     """Put the API together. All but `/healthz`, `/readyz` and `/metrics` asks for a key.
@@ -87,7 +93,8 @@ def api(
     domains. A key may make `rate` requests a second; 0 lets it make any number. Links to the
     API begin with `public_url`, which ends without a slash, else with where a request came to.
     `vault` returns that of the certificates while it is open; `recipients` is where a person's
-    data is; `lookup` tells who is suppressed even while the store is away. Raises KeyringError.
+    data is; `webhooks` knows which URLs may be registered; `lookup` tells who is suppressed even
+    while the store is away. Raises KeyringError.
     """
 
     async def healthz(_request: Request) -> Answer:
@@ -108,6 +115,8 @@ def api(
         *CertificateApi(vault).operations(),
         *(Rewriting(keyring, published).operations() if keyring else ()),
         *(RecipientApi(recipients).operations() if recipients else ()),
+        *(WebhookApi(webhooks).operations() if webhooks else ()),
+        *(WebhookDeliveryApi(webhooks).operations() if webhooks else ()),
     ]
 
     async def described(_request: Request) -> Answer:

@@ -31,6 +31,16 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     resolvers: tuple[str, ...] = ()
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the back office is told about webhooks.
+
+    `allow` are networks that they may lead to though they aren't public, `history` is in days.
+    """
+
+    allow: tuple[str, ...] = ()
+    history: int = 7
+
+
 class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the back office is told at birth, as JSON.
 
@@ -55,6 +65,7 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     geo_update: Literal["off", "dbip", "geolite2"] = "off"
     geo_mirror: str = ""
     retention_days: int = 0
+    webhooks: WebhookSettings = WebhookSettings()
     rules: str = ""
     sinks: tuple[str, ...] = ("store",)
     spool_limit: int = 0

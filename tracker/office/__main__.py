@@ -30,7 +30,7 @@ from tracker.forward import Forwarder
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.metrics import exposition
 from tracker.mistake import Exit, Mistake
-from tracker.office import OfficeSettings
+from tracker.office import OfficeSettings, webhooks
 from tracker.office.certificates import Certificates
 from tracker.office.events import Events
 from tracker.office.forwarding import forwarding
@@ -40,10 +40,11 @@ from tracker.office.readiness import readiness
 from tracker.recipients import Recipients
 from tracker.sinks.url import BadSink
 from tracker.store.access import KeyRecords
-from tracker.store.database import Store, StoreError, StoreUnavailable
+from tracker.store.database import Store, StoreUnavailable
 from tracker.store.domains import Domains
 from tracker.store.retention import Retention
 from tracker.sweep import Sweep
+from tracker.webhooks.posting import Posting
 
 DRAIN_WITHIN: Final = 20.0  # seconds; the supervisor allows 30 for everything
 ANSWER_WITHIN: Final = 5  # seconds for requests that are being answered
@@ -56,7 +57,6 @@ STATUSES: Final = {
     KeyFileError: Exit.CONFIG,
     PlaceError: Exit.CONFIG,
     RulesError: Exit.CONFIG,
-    StoreError: Exit.DATA,
     LedgerUnavailable: Exit.DATA,
     BadSink: Exit.CONFIG,
 }
@@ -82,6 +82,7 @@ class Office:
     retention: Retention
     publishing: Publishing
     certificates: Certificates
+    posting: Posting
     app: Starlette
 
 
@@ -129,6 +130,7 @@ async def work(settings: OfficeSettings) -> None:
         publishing = tasks.create_task(office.publishing.run())
         tasks.create_task(office.certificates.run(stopping))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
+        forwarding.append(tasks.create_task(office.posting.run(stopping)))
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
@@ -143,7 +145,8 @@ async def work(settings: OfficeSettings) -> None:
 async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
     """Open what the office works with. Raises Mistake and what STATUSES names."""
     async with contextlib.AsyncExitStack() as closing:
-        store = await Store.open(settings.store)
+        # Not opened yet: whatever else there is to do doesn't wait for a store that is away.
+        store = Store(settings.store)
         closing.push_async_callback(store.close)
         publishing = Publishing(Domains(store), Path(settings.data) / published.FILE)
         await publishing.refresh()
@@ -160,10 +163,25 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         forward = await closing.enter_async_context(forwarding(settings, book, store, events.of))
         forwarders, sweep = forward.forwarders, forward.sweep
         certificates = Certificates(settings.certificates, Domains(store))
+        client = webhooks.client(settings.webhooks.allow)
+        closing.push_async_callback(client.close)
+        posting = Posting(store, client, history=settings.webhooks.history)
         ready = readiness(
-            sweep, forwarders, store, lambda: {**events.checks(), **certificates.checks()}
+            sweep,
+            forwarders,
+            store,
+            lambda: {
+                **events.checks(),
+                **certificates.checks(),
+                "webhooks": webhooks.check(posting.overview()),
+            },
         )
-        figures = exposition(lambda: sweep.survey, forwarders, *certificates.figures())
+        figures = exposition(
+            lambda: sweep.survey,
+            forwarders,
+            *certificates.figures(),
+            webhooks.Figures(posting.overview),
+        )
         app = api(
             store,
             keys,
@@ -175,9 +193,12 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             public_url=settings.api_public_url,
             vault=lambda: certificates.vault,
             recipients=Recipients.open(store, book, Path(settings.keyring)),
+            webhooks=client,
         )
         retention = Retention(store, settings.retention_days)
-        yield Office(forwarders, sweep, events, keys, retention, publishing, certificates, app)
+        yield Office(
+            forwarders, sweep, events, keys, retention, publishing, certificates, posting, app
+        )
 
 
 async def _refresh(events: Events) -> None:

@@ -1,14 +1,16 @@
 """A recipient: all that the events tell of one address, to be handed out or erased."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from tracker.store import rollup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tracker.store import rollup, webhook_queue
 from tracker.store.database import Store
 from tracker.store.page import Found
 from tracker.store.query import AnyOf, Key, Match, Walk
 from tracker.store.removal import domains, remove
-from tracker.store.row import exact
+from tracker.store.row import Row, exact
 
 AT_ONCE = 300
 
@@ -51,15 +53,20 @@ async def erase_recipient(store: Store, address: str, domain: str | None = None)
 
     It goes with those in which it is only one of `message.recipients` or stands in the To header,
     since a document can't be kept in part. Those take a look at every event of the domain. Figures
-    stay.
+    stay; what webhooks are still to be told of them goes too, and what was said to it.
     """
     known = _known(address)
     naming = AnyOf(tuple(Match(field, known) for field in ("recipient", "recipients", "to")))
     erased = 0
     async for each in _domains(store, domain):
         walk = Walk(each, ascending=True, limit=AT_ONCE, tree=naming)
-        erased += await remove(store, walk, told=rollup.forget)
+        erased += await remove(store, walk, told=_forget)
     return erased
+
+
+async def _forget(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    await rollup.forget(connection, rows)
+    await webhook_queue.forget(connection, rows)
 
 
 def _known(address: str) -> str:

@@ -154,6 +154,12 @@ async def _beginning(response: httpcore.Response) -> bytes:
     return bytes(read[:KEPT])
 
 
+def readable(beginning: bytes) -> str:
+    """Write the beginning of an answer as a text that any database takes and any terminal bears."""
+    text = beginning.decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
 def _said(error: Exception) -> str:
     """Say what went wrong on the way, in one sentence without numbers of errors."""
     if isinstance(error, httpcore.ConnectTimeout):
@@ -166,4 +172,4 @@ def _said(error: Exception) -> str:
     return f"it can't be connected to: {words}" if connecting else f"the connection broke: {words}"
 
 
-__all__ = ["AGENT", "Answer", "BadTarget", "Client", "Unanswered"]
+__all__ = ["AGENT", "Answer", "BadTarget", "Client", "Unanswered", "readable"]

@@ -22,7 +22,7 @@ from tracker.store.database import Store, StoreUnavailable
 from tracker.store.webhook_keys import SigningKey, SigningKeys
 from tracker.store.webhook_queue import Claim, Deliveries, Health, Outcome, Settled, Waiting
 from tracker.store.webhooks import Hook, Webhooks
-from tracker.webhooks.client import BadTarget, Client, Unanswered
+from tracker.webhooks.client import BadTarget, Client, Unanswered, readable
 from tracker.webhooks.message import Item, event_id, message
 from tracker.webhooks.room import room
 from tracker.webhooks.schedule import (
@@ -230,7 +230,7 @@ class Posting:
 
     def _settle(self, claim: Claim, ending: Ending) -> None:
         now, attempt = _now(), claim.attempt + (ending.outcome != "gone")
-        self._posted[ending.outcome or "failed"] += 1
+        self._posted[ending.outcome or "again"] += 1
         self._settled.append(
             Settled(
                 number=claim.number,
@@ -252,12 +252,6 @@ class Posting:
             keys = await self._keys.of(domain)
             self._living[domain] = time.monotonic() + FRESH_FOR, keys
         return keys
-
-
-def readable(beginning: bytes) -> str:
-    """Write the beginning of an answer as a text that any database takes and any terminal bears."""
-    text = beginning.decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def _is_to_go(hook: Hook, claim: Claim) -> bool:
