@@ -37,7 +37,7 @@ async def forwarding(
     spool = _spool(Path(settings.spool))
     urls = distinct(tuple(map(SinkUrl.parse, settings.sinks)))
     async with contextlib.AsyncExitStack() as closing:
-        sinks = opening.sinks(urls, Opened(store))
+        sinks = opening.sinks(urls, Opened(store, settings.webhooks.allow))
         for sink in sinks:
             closing.push_async_callback(sink.close)
         history = partial(passage, store)

@@ -16,9 +16,13 @@ from tracker.store.database import Store
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is open already, and a sink may use. Whoever opened it closes it."""
+    """What is open already, and a sink may use. Whoever opened it closes it.
+
+    `allow` are networks that webhooks may lead to though they aren't public.
+    """
 
     store: Store
+    allow: Sequence[str] = ()
 
 
 def sinks(urls: Sequence[SinkUrl], opened: Opened) -> list[Sink]:
