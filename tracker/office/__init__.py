@@ -47,10 +47,11 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `data` is the folder of its own files, `spool` where the edge workers write, `listen_fds` the
     listening sockets of the API, which it inherits, `geo_databases` City databases (`.mmdb`),
     `geo_update` whose is fetched each day, `rules` the folder of rule tables newer than ours.
-    `retention_days` is how long events are kept, 0 for ever. `sinks` are the URLs of where events
-    go, `spool_limit` how many bytes may wait for them (0: any number), `spool_reserve` how many of
-    the disk stay free. `api_rate` is in requests a second and key. Without
-    `certificates` none are ordered.
+    Where the store is `shared` with other machines, `master_key` is the file with the key that
+    opens what they share. `retention_days` is how long events are kept, 0 for ever. `sinks` are the
+    URLs of where events go, `spool_limit` how many bytes may wait for them (0: any number),
+    `spool_reserve` how many of the disk stay free. `api_rate` is in requests a second and key.
+    Without `certificates` none are ordered.
     """
 
     data: str
@@ -59,6 +60,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     store: str
     listen_fds: list[int]
     api_key: str
+    shared: bool = False
+    master_key: str = ""
     api_rate: float = 0
     api_public_url: str = ""
     geo_databases: list[str] = []

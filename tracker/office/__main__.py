@@ -37,7 +37,9 @@ from tracker.office.forwarding import forwarding
 from tracker.office.places import keep_current
 from tracker.office.publishing import Publishing
 from tracker.office.readiness import readiness
+from tracker.office.shared import Shared
 from tracker.recipients import Recipients
+from tracker.sinks.store import StoreSink
 from tracker.sinks.url import BadSink
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreUnavailable
@@ -81,6 +83,7 @@ class Office:
     keys: ApiKeys
     retention: Retention
     publishing: Publishing
+    shared: Shared
     certificates: Certificates
     posting: Posting
     app: Starlette
@@ -123,18 +126,22 @@ async def work(settings: OfficeSettings) -> None:
         )
         tasks.create_task(server.serve(listeners))
         tasks.create_task(office.sweep.run(ended))
-        refreshing = tasks.create_task(_refresh(office.events))
-        fetching = tasks.create_task(keep_current(settings))
-        noting = tasks.create_task(_note_use(office.keys))
-        expiring = tasks.create_task(office.retention.run())
-        publishing = tasks.create_task(office.publishing.run())
+        until_then = (
+            _refresh(office.events),
+            keep_current(settings),
+            _note_use(office.keys),
+            office.retention.run(),
+            office.publishing.run(),
+            office.shared.run(),
+        )
+        current = [tasks.create_task(one) for one in until_then]
         tasks.create_task(office.certificates.run(stopping))
         forwarding = [tasks.create_task(one.run(stopping)) for one in office.forwarders]
         forwarding.append(tasks.create_task(office.posting.run(stopping)))
         await stopping.wait()
         # The API goes on answering meanwhile, so that whoever follows sees the last events.
         _, late = await asyncio.wait(forwarding, timeout=DRAIN_WITHIN)
-        for task in (*late, refreshing, fetching, noting, expiring, publishing):
+        for task in (*late, *current):
             task.cancel()
         office.app.state.arrivals.close()  # who waits for events would hold the server up
         ended.set()
@@ -157,7 +164,9 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             rules=Path(settings.rules) if settings.rules else None,
             records=publishing.records,
         )
-        keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store))
+        shared = Shared.open(settings, store, lambda: publishing.as_of)
+        closing.push_async_callback(shared.close)
+        keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store), shared.copy)
         book = Ledger.open(Path(settings.data) / ledger.FILE)
         closing.callback(book.close)
         forward = await closing.enter_async_context(forwarding(settings, book, store, events.of))
@@ -173,8 +182,10 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             lambda: {
                 **events.checks(),
                 **certificates.checks(),
+                **shared.checks(),
                 "webhooks": webhooks.check(posting.overview()),
             },
+            elsewhere=not any(isinstance(one.sink, StoreSink) for one in forwarders),
         )
         figures = exposition(
             lambda: sweep.survey,
@@ -194,10 +205,20 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             vault=lambda: certificates.vault,
             recipients=Recipients.open(store, book, Path(settings.keyring)),
             webhooks=client,
+            lookup=shared.lookup,
         )
         retention = Retention(store, settings.retention_days)
         yield Office(
-            forwarders, sweep, events, keys, retention, publishing, certificates, posting, app
+            forwarders=forwarders,
+            sweep=sweep,
+            events=events,
+            keys=keys,
+            retention=retention,
+            publishing=publishing,
+            shared=shared,
+            certificates=certificates,
+            posting=posting,
+            app=app,
         )
 
 

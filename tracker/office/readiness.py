@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from tracker import health
 from tracker.forward import Forwarder
-from tracker.health import Check, Health, SinkFacts, counted
+from tracker.health import Check, Health, SinkFacts, Status, counted
 from tracker.store.database import Store, StoreUnavailable
 from tracker.sweep import Survey, Sweep
 
@@ -15,13 +15,19 @@ def readiness(
     forwarders: Sequence[Forwarder],
     store: Store,
     knowledge: Callable[[], Mapping[str, Check]],
+    *,
+    elsewhere: bool = False,
 ) -> Callable[[], Awaitable[Health]]:
-    """Return what answers `/readyz`. `knowledge` tells of the databases of places and the rules."""
+    """Return what answers `/readyz`. `knowledge` tells of the databases of places and the rules.
+
+    Where events go `elsewhere` than into the store, hits are forwarded without it as with it.
+    """
 
     async def ready() -> Health:
         now = time.time()
         checks = dict(_checks(sweep, forwarders, now))
-        return health.health(checks | {"store": await _store(store), **knowledge()})
+        found = await _store(store, "degraded" if elsewhere else "down")
+        return health.health(checks | {"store": found, **knowledge()})
 
     return ready
 
@@ -52,11 +58,11 @@ def _facts(forwarder: Forwarder, survey: Survey, now: float) -> SinkFacts:
     )
 
 
-async def _store(store: Store) -> Check:
+async def _store(store: Store, away: Status) -> Check:
     try:
         last = await store.last()
     except StoreUnavailable as error:
-        return Check("down", str(error))
+        return Check(away, str(error))
     if store.damaged:
         met = counted(len(store.damaged), "damaged event")
         return Check("degraded", f"answers, but passed {met} by; the log says which")

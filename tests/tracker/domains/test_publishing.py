@@ -120,3 +120,14 @@ async def test_an_unsubscription_is_recorded_whatever_is_switched_off(
     recorded = {kind: publishing.records("example.com", kind) for kind in "ocu"}
     assert recorded == {"o": False, "c": False, "u": True}
     assert publishing.records("example.org", "o")
+
+
+async def test_what_an_office_before_published_holds_while_the_store_is_away(
+    publishing: Publishing, domains: Domains, path: Path, tmp_path: Path
+) -> None:
+    await domains.change_sending("example.com", who="ann", open=OpenTracking(active=False))
+    await publishing.refresh()
+    restarted = Publishing(Domains(Store(tmp_path / "gone" / "store.db")), path)
+    await restarted.refresh()
+    assert not restarted.records("example.com", "o")
+    assert (restarted.as_of, publishing.as_of > 0) == (0, True)

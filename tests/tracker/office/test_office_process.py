@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,7 +162,6 @@ def test_no_address_and_no_token_reaches_the_log(
     [
         ("no keyring", "no keyring at"),
         ("bad key file", "others can read the API key file"),
-        ("bad store", "the store"),
         ("bad ledger", "cannot use"),
         ("bad place", "the geo database"),
         ("bad spool", "cannot make the spool's folder"),
@@ -178,8 +178,6 @@ def test_what_cannot_be_opened_is_told_by_name(
         case "bad key file":
             (tmp_path / "api.key").write_text("key")
             (tmp_path / "api.key").chmod(0o644)
-        case "bad store":
-            (tmp_path / "store.db").write_bytes(b"some other file" * 100)
         case "bad ledger":
             (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
         case "bad place":
@@ -196,6 +194,29 @@ def test_what_cannot_be_opened_is_told_by_name(
 
     with pytest.raises((Mistake, *STATUSES), match=sentence):
         asyncio.run(start())
+
+
+def test_a_store_that_is_damaged_stops_nothing_else_and_joins_in_once_it_is_mended(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    hit = click(token(keyring))
+    worker.write(hit)
+    (tmp_path / "store.db").write_bytes(b"some other file" * 100)
+    with working(tmp_path, "stdout", "store") as (office, url):
+        first_event(office)
+        auth = ("api", (tmp_path / "api.key").read_text().strip())
+        asked = httpx.get(f"{url}/v3/example.com/events", auth=auth)
+        ready = httpx.get(f"{url}/readyz")
+        (tmp_path / "store.db").unlink()
+        deadline = time.monotonic() + 60
+        while httpx.get(f"{url}/readyz").json()["statuses"]["sink store"] != "ok":
+            assert time.monotonic() < deadline
+        office.send_signal(signal.SIGTERM)
+        assert office.wait() == 0
+    assert asked.status_code == 503
+    assert asked.json()["message"].startswith(f"cannot open the store {tmp_path}/store.db: ")
+    assert (ready.status_code, ready.json()["statuses"]["store"]) == (503, "down")
+    assert stored(tmp_path) == ids([hit])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from tracker.store.query import Walk
 from tracker.store.row import row
 
 
-def look(office: Office, store_path: Path, content: bytes = b"") -> Health:
+def look(
+    office: Office, store_path: Path, content: bytes = b"", *, elsewhere: bool = False
+) -> Health:
     """Look once; before it, damage the store if there is something to damage it with."""
 
     async def ready() -> Health:
@@ -24,13 +26,25 @@ def look(office: Office, store_path: Path, content: bytes = b"") -> Health:
             await store.close()  # what is open would be read from memory
             await asyncio.to_thread(store_path.write_bytes, content)
         known = {"places": Check("ok", "known"), "rules": Check("ok", "known")}
-        answer = readiness(office.sweep, office.forwarders, store, lambda: known)
+        answer = readiness(
+            office.sweep, office.forwarders, store, lambda: known, elsewhere=elsewhere
+        )
         try:
             return await answer()
         finally:
             await store.close()
 
     return asyncio.run(ready())
+
+
+def test_where_events_go_elsewhere_the_work_is_done_without_a_store(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    office = Office(tmp_path, Kept())
+    broken = look(office, tmp_path / "store.db", b"some other file" * 1000, elsewhere=True)
+    office.ledger.close()
+    assert (broken.status, broken.statuses["store"]) == ("degraded", "degraded")
+    assert "put back a copy" in broken.checks["store"]
 
 
 def test_all_is_well_while_a_worker_lives_and_sinks_follow(
