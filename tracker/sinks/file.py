@@ -1,109 +1,161 @@
-"""A file as a sink: one line of JSON for each event, appended.
+"""A file as a sink: one line of JSON for each event, appended; closed files beside it, if wanted.
 
 Promise: when `deliver` returns, its lines survive a crash of the machine, each is whole, and none
 is there twice. An event comes again only if the process died before it could note that the file has
-it, so looking through the end of the file tells.
+it, so looking through the end of the file, and of the one before it, tells.
 """
 
 import asyncio
 import os
-from collections.abc import Sequence
-from itertools import islice
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from tracker.event import Event, encode
+from tracker.event import Event
 from tracker.segment import sync_folder
 from tracker.sinks import SinkUnavailable
+from tracker.sinks.archive import Archive
+from tracker.sinks.lines import BEGINNING, Line, Seen, read
 from tracker.sinks.opening import Opened
+from tracker.sinks.rotation import Rotation, kept
+from tracker.sinks.thread import OwnThread, StillBusy
 from tracker.sinks.url import SinkUrl
 
-# What may come again: a batch of every stream that was being forwarded when the process died.
+# What may come again is one batch, of at most a few thousand events.
 LOOKED_THROUGH: Final = 64 << 20  # bytes of the file
-REMEMBERED: Final = 100_000  # events
-
-BEGINNING: Final = b'{"event":'  # of every line
-
-
-class _Line(msgspec.Struct, frozen=True):
-    """What tells an event from every other."""
-
-    id: str
-    revision: int = 0
-
-
-_line = msgspec.json.Decoder(_Line).decode
+ENOUGH: Final = 10_000  # lines; with fewer in the file, the end of the one before it is read too
 
 
 def sink(url: SinkUrl, _: Opened) -> "FileSink":
     """Make the sink of a URL."""
-    return FileSink(Path(url.address), name=url.name)
+    options = url.options
+    return FileSink(
+        Path(url.address),
+        name=url.name,
+        rotation=Rotation.parse(options["rotate"]) if "rotate" in options else Rotation(),
+        compress="compress" in options,
+        keep=kept(options["keep"]) if "keep" in options else 0,
+    )
 
 
 class FileSink:
     """Events go to the end of one file. A revision of an event is a line of its own."""
 
-    def __init__(self, path: Path, *, name: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        rotation: Rotation = Rotation(),  # noqa: B008 - frozen
+        compress: bool = False,
+        keep: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.name = name or f"file:{path}"
         self._path = path
+        self._rotation = rotation
+        self._archive = Archive(path, compress=compress, keep=keep)
+        self._clock = clock
+        self._thread = OwnThread(self.name)
         self._descriptor: int | None = None
-        self._there: dict[_Line, None] = {}  # in the order in which they came
+        self._seen = Seen()
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Append a batch. Raises SinkUnavailable, and then the file is as it was."""
         try:
-            await asyncio.to_thread(self._append, events)
+            await self._thread.call(lambda: self._append(events))
+        except StillBusy as error:
+            raise SinkUnavailable(f"{self._path}: the disk has not answered yet") from error
         except OSError as error:
             raise SinkUnavailable(f"{self._path}: {error.strerror}") from error
 
     async def close(self) -> None:
-        """Close the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close the file, and leave the archive to the next start."""
+        await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self._archive.close)
+        self._end()
 
     def _append(self, events: Sequence[Event]) -> None:
+        if self._descriptor is not None and not self._still_there(self._descriptor):
+            self._end()
         if self._descriptor is None:
             self._descriptor = self._opened()
-        lines = {_Line(event.id, event.revision): encode(event) for event in events}
-        fresh = {line: text for line, text in lines.items() if line not in self._there}
+        fresh = self._seen.fresh(events)
+        lines = b"".join(fresh.values())
+        found = os.fstat(self._descriptor)
+        if self._rotation.due(found.st_size, len(lines), found.st_mtime, self._clock()):
+            self._descriptor = self._rotated()
         end = os.lseek(self._descriptor, 0, os.SEEK_END)
         try:
-            _write(self._descriptor, b"".join(text + b"\n" for text in fresh.values()))
+            _write(self._descriptor, lines)
         except OSError:
             # Half a line must not stay, nor what a failed fsync may or may not have kept.
             os.ftruncate(self._descriptor, end)
             raise
-        self._there.update(dict.fromkeys(fresh))
-        for line in list(islice(self._there, max(0, len(self._there) - REMEMBERED))):
-            del self._there[line]
+        self._seen.add(fresh)
 
-    def _opened(self) -> int:
+    def _still_there(self, descriptor: int) -> bool:
+        """Tell whether nobody has moved the file away, as logrotate does."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
+
+    def _rotated(self) -> int:
+        """Close the file and begin another one. Raises OSError."""
+        self._end()  # first: whatever fails from here on, nothing is appended to a closed file
+        self._archive.add(self._clock())
+        self._archive.tidy_soon()
+        return self._begun()
+
+    def _end(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _begun(self) -> int:
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._there = self._look_through(descriptor)
             sync_folder(self._path.parent)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _look_through(self, descriptor: int) -> dict[_Line, None]:
+    def _opened(self) -> int:
+        """Open the file that a process before this one may have left. Raises OSError."""
+        descriptor = self._begun()
+        try:
+            lines = self._look_through(descriptor)
+            if len(lines) < ENOUGH:
+                lines = [*self._lines(self._archive.end(ENOUGH)), *lines]
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._seen.add(lines)
+        self._archive.tidy_soon()
+        return descriptor
+
+    def _look_through(self, descriptor: int) -> list[Line]:
         """Return the events at the end of the file, and cut off a line that was never finished."""
         size = os.fstat(descriptor).st_size
         start = max(0, size - LOOKED_THROUGH)
         whole, newline, torn = os.pread(descriptor, size - start, start).rpartition(b"\n")
-        lines = whole.split(b"\n")[1 if start else 0 :] if newline else []
-        try:
-            there = dict.fromkeys(map(_line, lines))
-        except msgspec.MsgspecError as error:
-            raise SinkUnavailable(f"{self._path} holds lines that are no events") from error
+        lines = self._lines(whole.split(b"\n")[1 if start else 0 :] if newline else [])
         if torn[: len(BEGINNING)] != BEGINNING[: len(torn)]:
             raise SinkUnavailable(f"{self._path} ends in what is no event")
-        os.ftruncate(descriptor, size - len(torn))
-        return there
+        if torn:  # else the time of the last write would be lost, which a rotation goes by
+            os.ftruncate(descriptor, size - len(torn))
+        return lines
+
+    def _lines(self, lines: Sequence[bytes]) -> list[Line]:
+        try:
+            return list(map(read, lines))
+        except msgspec.MsgspecError as error:
+            raise SinkUnavailable(f"{self._path} holds lines that are no events") from error
 
 
 def _write(descriptor: int, lines: bytes) -> None:

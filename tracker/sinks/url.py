@@ -159,6 +159,9 @@ def _checked(scheme: str, parameters: dict[str, str]) -> dict[str, str]:
             checks[name](value)
         except ValueError as error:
             raise BadSink(f"{name}={value} of the sink '{scheme}' {error}") from error
+        needed = KNOWN[scheme].needs.get(name, name)
+        if needed not in parameters:
+            raise BadSink(f"the parameter '{name}' of the sink '{scheme}' needs '{needed}' too")
     return parameters
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Offices, Worker
+from tests.tracker.forward.parts import Office, Offices, Worker
 from tracker.ledger import Ledger
+from tracker.sinks import Sink
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def office_with(tmp_path: Path) -> Iterator[Offices]:
     """Open a back office with some sinks; opening another one is a restart."""
     with ExitStack() as offices:
 
-        def opened(*sinks: Kept, **options: Any) -> Office:
+        def opened(*sinks: Sink, **options: Any) -> Office:
             office = Office(tmp_path, *sinks, **options)
             offices.enter_context(closing(office.ledger))
             return office

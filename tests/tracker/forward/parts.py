@@ -26,7 +26,7 @@ from tracker.hit import Hit, HitIds
 from tracker.ledger import Ledger
 from tracker.reader import SpoolReader
 from tracker.segments import Segments
-from tracker.sinks import EventRefused, SinkUnavailable
+from tracker.sinks import EventRefused, Sink, SinkUnavailable
 from tracker.sweep import Sweep
 
 DOMAIN = "click.example.com"
@@ -129,7 +129,7 @@ class Office:
     def __init__(
         self,
         data: Path,
-        *sinks: Kept,
+        *sinks: Sink,
         deliver_within: float = 30,
         batch_bytes: int = BATCH_BYTES,
         event_of: Callable[[Hit, Company], Event | None] | None = None,
