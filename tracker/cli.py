@@ -22,10 +22,13 @@ COMMANDS: Final = {
     "serve": "serve",
     "edge": "serve",
     "office": "serve",
+    "consume": "consume",
+    "bus": "bus",
     "events": "events",
     "export": "export",
     "suppressed": "suppressed",
     "recipients": "recipients",
+    "webhooks": "webhooks",
     "domains": "domains",
     "certificates": "certificates",
     "keys": "keys",
@@ -42,8 +45,11 @@ COMMANDS: Final = {
     "demo": "demo",
 }
 
-# Commands of a group that need what is slow to load, and so have a module of their own.
-APART: Final = {"domains": {"check": "domains_check", "dns": "domains_check"}}
+# Commands of a group that have a module of their own: most need what is slow to load.
+APART: Final = {
+    "domains": {"check": "domains_check", "dns": "domains_check"},
+    "webhooks": {"key": "webhooks_key"},
+}
 
 
 def application(names: Iterable[str], asked: str = "") -> typer.Typer:

@@ -8,9 +8,11 @@ from importlib.resources import files
 import msgspec
 
 from tracker import logs
+from tracker.consume import ConsumeSettings
 from tracker.edge.settings import WorkerSettings
 from tracker.office import CertificateSettings, OfficeSettings, WebhookSettings
 from tracker.settings import Settings
+from tracker.sinks.url import SinkUrl
 from tracker.supervise import Child
 
 API_KEY = "api.key"
@@ -90,6 +92,20 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
     return _child("office", "tracker.office", told, told.listen_fds, vital=vital)
 
 
+def consumer(settings: Settings, bus: SinkUrl, listener: socket.socket) -> Child:
+    """Return what brings events from the bus into the store."""
+    told = ConsumeSettings(
+        address=bus.address,
+        options=bus.options,
+        store=store(settings),
+        durable=settings.consume.durable,
+        batch=settings.consume.batch,
+        listen_fds=[listener.fileno()],
+        log_format=logs.form(settings.log.format),
+    )
+    return _child("consumer", "tracker.consume", told, told.listen_fds)
+
+
 def _certificates(settings: Settings) -> CertificateSettings | None:
     """Return what is to be known of certificates; None where TLS isn't ours to end."""
     if not settings.edge.tls_listen or settings.edge.tls == "external":
@@ -117,7 +133,7 @@ def _certificates(settings: Settings) -> CertificateSettings | None:
 def _child(
     name: str,
     module: str,
-    told: WorkerSettings | OfficeSettings,
+    told: WorkerSettings | OfficeSettings | ConsumeSettings,
     inherits: Sequence[int],
     *,
     vital: bool = True,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tracker.listen import Address
 from tracker.setting_types import (
+    BusUrl,
     Directory,
     Domain,
     Host,
@@ -237,6 +238,28 @@ class Store(Section):
         description="A PostgreSQL database for the store, such as"
         " postgresql://tracker@db.example.com/tracker?sslmode=verify-full; its password may stand"
         " in PGPASSWORD or a passfile instead. Empty: the file `store.db` within `data`.",
+    )
+
+
+class Consume(Section):
+    """What brings events from the bus into the store: `tracker consume`."""
+
+    url: BusUrl = Field(
+        default="",
+        description="The stream that events come from, such as nats://one:4222,two:4222/EVENTS."
+        " Empty: the one that `sinks` names.",
+    )
+    durable: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        default="store",
+        description="What the bus calls the store: all that feed one store say the same, and those"
+        " of another something else.",
+    )
+    batch: int = Field(
+        default=1_000, ge=1, le=10_000, description="Events that are stored at once, at most."
+    )
+    listen: Listen = Field(
+        default=Address("127.0.0.1", 8027),
+        description="Where its health and metrics answer.",
     )
 
 

@@ -107,6 +107,16 @@ Sink = Annotated[SinkUrl, BeforeValidator(_sink), PlainSerializer(str)]
 Sinks = Annotated[tuple[Sink, ...], BeforeValidator(_listed_sinks), AfterValidator(url.distinct)]
 
 
+def _bus_url(value: str) -> str:
+    if value and not (value.startswith("nats:") and SinkUrl.parse(value)):
+        raise ValueError("should be a URL such as nats://one:4222,two:4222/EVENTS; or empty")
+    return value
+
+
+def _bus_shown(value: str) -> str:
+    return SinkUrl.parse(value).name if value else ""
+
+
 def _store_url(value: str) -> str:
     parts = urlsplit(value)
     if value and not (parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/")):
@@ -125,5 +135,6 @@ Domain = Annotated[str, AfterValidator(canonical_domain)]
 Host = Annotated[str, AfterValidator(lambda text: canonical_domain(text) if text else "")]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 Network = Annotated[str, AfterValidator(_network)]
+BusUrl = Annotated[str, AfterValidator(_bus_url), PlainSerializer(_bus_shown, when_used="json")]
 StoreUrl = Annotated[str, AfterValidator(_store_url), PlainSerializer(masked, when_used="json")]
 Resolver = Annotated[Address, BeforeValidator(_resolver), PlainSerializer(str)]

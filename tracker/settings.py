@@ -18,6 +18,7 @@ from tracker.sections import (
     Acme,
     Alerts,
     Api,
+    Consume,
     Dns,
     Edge,
     Geo,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     geo: Geo = Geo()
     rules: Rules = Rules()
     store: Store = Store()
+    consume: Consume = Consume()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
     log: Log = Log()

@@ -13,12 +13,14 @@ import contextlib
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
@@ -116,21 +118,18 @@ class Connection:
             self.check()
             raise BusUnavailable(f"{self.host} can't be written to: {_said(error)}") from error
 
-    async def subscribe(self, take: Callable[[Msg], Awaitable[None]]) -> str:
-        """Have what comes to an inbox of our own, and below it, taken; return the inbox.
-
-        Raises BusUnavailable.
-        """
-        inbox = self._client.new_inbox()
+    async def subscribe(self, take: Callable[[Msg], Awaitable[None]]) -> "Inbox":
+        """Have what comes to an inbox of our own taken. Raises BusUnavailable."""
+        name = self._client.new_inbox()
         try:
             # No limits: what is on its way is bounded by what we asked for.
-            await self._client.subscribe(
-                f"{inbox}.*", cb=take, pending_msgs_limit=0, pending_bytes_limit=0
+            subscription = await self._client.subscribe(
+                f"{name}.*", cb=take, pending_msgs_limit=0, pending_bytes_limit=0
             )
+            return Inbox(name, subscription)
         except (Error, OSError) as error:
             self.check()
             raise BusUnavailable(f"{self.host} can't be written to: {_said(error)}") from error
-        return inbox
 
     async def ask(
         self, what: str, question: Mapping[str, Any] | None, kind: type[Answer]
@@ -207,6 +206,22 @@ class Connection:
 
     def _why(self) -> str:
         return f": {self._said}" if self._said else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where answers come to: `name` with a dot and a word behind it."""
+
+    name: str
+    _subscription: Subscription
+
+    async def close(self) -> None:
+        """Have nothing more sent there, and what was sent taken. Raises BusUnavailable."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._subscription.drain()  # type: ignore[no-untyped-call]
+        except (Error, OSError, TimeoutError) as error:
+            raise BusUnavailable(f"the connection ended: {_said(error)}") from error
 
 
 class _InClear(Exception):

@@ -7,7 +7,8 @@ doubles; another revision is another message.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from tracker.event import Event, encode
@@ -23,6 +24,7 @@ class Message:
     subject: str
     id: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def message(event: Event, prefix: str) -> Message:

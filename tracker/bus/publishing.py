@@ -15,7 +15,7 @@ from typing import Final, Self
 import msgspec
 from nats.aio.msg import Msg
 
-from tracker.bus.connection import BusUnavailable, Connection
+from tracker.bus.connection import BusUnavailable, Connection, Inbox
 from tracker.bus.message import Message
 
 IN_FLIGHT: Final = 1_000  # messages without an acknowledgement
@@ -46,9 +46,9 @@ class Publisher:
     """Publishes over one connection. One call at a time; after an error, open another."""
 
     def __init__(self, connection: Connection, stream: str) -> None:
+        self._inbox: Inbox
         self._connection = connection
         self._stream = stream
-        self._inbox = ""
         self._number = 0
         self._waiting: set[str] = set()  # the last words of the reply subjects
         self._error: Exception | None = None
@@ -78,7 +78,8 @@ class Publisher:
         await self._until(0)
 
     def _measure(self, message: Message) -> None:
-        size = _HEADER_BYTES + len(message.id) + len(self._stream) + len(message.body)
+        told = sum(len(name) + len(value) + 4 for name, value in message.headers.items())
+        size = _HEADER_BYTES + len(message.id) + len(self._stream) + told + len(message.body)
         if size > (most := self._connection.max_payload):
             raise TooLarge(f"{size} bytes are more than the {most} that the bus takes")
 
@@ -86,9 +87,13 @@ class Publisher:
         self._number += 1
         number = str(self._number)
         self._waiting.add(number)
-        headers = {"Nats-Msg-Id": message.id, "Nats-Expected-Stream": self._stream}
+        headers = {
+            "Nats-Msg-Id": message.id,
+            "Nats-Expected-Stream": self._stream,
+            **message.headers,
+        }
         await self._connection.publish(
-            message.subject, message.body, reply=f"{self._inbox}.{number}", headers=headers
+            message.subject, message.body, reply=f"{self._inbox.name}.{number}", headers=headers
         )
 
     async def _until(self, left: int) -> None:

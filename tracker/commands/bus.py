@@ -1,0 +1,201 @@
+"""`tracker bus`: the stream between edges and the store, and what came over it and is no event."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tracker.bus import dead, durable, stream
+from tracker.bus.address import Address
+from tracker.bus.connection import BusUnavailable, Connection
+from tracker.bus.message import Message
+from tracker.bus.publishing import Publisher, TooLarge
+from tracker.commands.consume import source
+from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.shown import printable
+from tracker.commands.stored import log_change
+from tracker.health import counted
+from tracker.mistake import Exit, Mistake
+from tracker.settings import Settings
+from tracker.size import shown
+
+Result = TypeVar("Result")
+Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="NUMBER", help="Dead letters; without any, all.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+app = typer.Typer(no_args_is_help=True, help="The bus between edges and the store.")
+
+
+@app.command()
+def status(config: Config = None, as_json: AsJson = False) -> None:
+    """Tell what the stream holds, where its replicas are, and how far the store is."""
+    settings = configured(config)
+    found = _run(_status(settings))
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        table = Table.grid(padding=(0, 2))
+        for name, says in found.items():
+            table.add_row(name, printable(says))
+        Console(highlight=False, soft_wrap=True).print(table)
+
+
+@app.command("dead")
+def dead_(config: Config = None, as_json: AsJson = False) -> None:
+    """Show what came over the bus and can't be stored, and why."""
+    letters = _run(_letters(configured(config)))
+    rows = [
+        {
+            "number": str(letter.number),
+            "died": letter.died,
+            "subject": letter.subject,
+            "reason": letter.reason,
+            "bytes": str(len(letter.body)),
+        }
+        for letter in letters
+    ]
+    if as_json:
+        typer.echo(msgspec.json.encode(rows).decode())
+    elif not rows:
+        typer.echo("There are no dead letters.")
+    else:
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*map(printable, row.values()))
+        Console().print(table)
+
+
+@app.command()
+def replay(numbers: Numbers = None, config: Config = None) -> None:
+    """Put dead letters on the bus again, for a consumer that can read them now."""
+    settings = configured(config)
+    count = _run(_replay(settings, numbers))
+    _told(settings, "bus.replay", numbers, count)
+    typer.echo(f"{counted(count, 'dead letter')} on the bus again")
+
+
+@app.command()
+def discard(numbers: Numbers = None, config: Config = None, yes: Yes = False) -> None:
+    """Drop dead letters for good."""
+    settings = configured(config)
+    if not yes:
+        which = "These" if numbers else "All"
+        typer.confirm(f"{which} dead letters will be gone. Go on?", abort=True)
+    count = _run(_discard(settings, numbers))
+    _told(settings, "bus.discard", numbers, count)
+    typer.echo(f"{counted(count, 'dead letter')} discarded")
+
+
+async def _status(settings: Settings) -> dict[str, str]:
+    async with _connected(settings) as (connection, address):
+        name = address.stream.name
+        there = await stream.look(connection, name)
+        if there is None:
+            return {"stream": f"{name} isn't there yet: the first edge or consumer makes it"}
+        follows = await durable.look(connection, name, settings.consume.durable)
+        letters = await stream.look(connection, dead.graveyard(address.stream).name)
+        differs = "; it ".join(one.says for one in stream.compare(address.stream, there.config))
+    return {
+        "stream": f"{name}, as wanted" if not differs else f"{name}: it {differs}",
+        "holds": _holds(there),
+        "replicas": _replicas(there),
+        "store": _follows(follows),
+        "dead letters": str(letters.state.messages if letters else 0),
+    }
+
+
+def _holds(there: stream.Found) -> str:
+    most = f" of {shown(there.config.max_bytes)}" if there.config.max_bytes > 0 else ""
+    return f"{counted(there.state.messages, 'event')}, {shown(there.state.bytes)}{most}"
+
+
+def _replicas(there: stream.Found) -> str:
+    """Say which servers have it, and whether they have all of it."""
+    behind = [
+        f"{one.name} is away" if one.offline else f"{one.name} is {one.lag} behind"
+        for one in there.cluster.replicas
+        if one.offline or not one.current
+    ]
+    level = there.config.num_replicas - len(behind)
+    says = f"{level} of {there.config.num_replicas} in sync, led by {there.cluster.leader or '?'}"
+    return f"{says}; {', '.join(behind)}" if behind else says
+
+
+def _follows(follows: durable.Durable | None) -> str:
+    if follows is None:
+        return "no consumer has run yet"
+    return (
+        f"{counted(follows.num_pending, 'event')} wait for it,"
+        f" {follows.num_ack_pending} held by consumers"
+    )
+
+
+async def _letters(settings: Settings) -> list[dead.Letter]:
+    async with _connected(settings) as (connection, address):
+        return [letter async for letter in dead.letters(connection, address.stream)]
+
+
+async def _replay(settings: Settings, numbers: list[int] | None) -> int:
+    async with _connected(settings) as (connection, address):
+        publisher = await Publisher.open(connection, address.stream.name)
+        count = 0
+        async for letter in _chosen(connection, address, numbers):
+            # An id of its own: within the window of duplicates the old one would be dropped.
+            again = Message(letter.subject, f"dead/{letter.number}", letter.body)
+            await publisher.publish([again])
+            await dead.drop(connection, address.stream, letter.number)
+            count += 1
+        return count
+
+
+async def _discard(settings: Settings, numbers: list[int] | None) -> int:
+    async with _connected(settings) as (connection, address):
+        count = 0
+        async for letter in _chosen(connection, address, numbers):
+            await dead.drop(connection, address.stream, letter.number)
+            count += 1
+        return count
+
+
+async def _chosen(
+    connection: Connection, address: Address, numbers: list[int] | None
+) -> AsyncIterator[dead.Letter]:
+    found = [letter async for letter in dead.letters(connection, address.stream)]
+    if missing := set(numbers or ()) - {letter.number for letter in found}:
+        raise Mistake(f"there is no dead letter {min(missing)}: see 'tracker bus dead'", Exit.DATA)
+    for letter in found:
+        if not numbers or letter.number in numbers:
+            yield letter
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[tuple[Connection, Address]]:
+    url = source(settings)
+    address = Address.of(url.address, url.options, os.environ)
+    connection = await Connection.open(address, "tracker bus")
+    try:
+        yield connection, address
+    finally:
+        await connection.close()
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    try:
+        return asyncio.run(work)
+    except (BusUnavailable, TooLarge) as error:
+        raise Mistake(str(error), Exit.UNAVAILABLE) from error
+
+
+def _told(settings: Settings, action: str, numbers: list[int] | None, count: int) -> None:
+    if count:
+        subject = ", ".join(map(str, numbers)) if numbers else "all"
+        log_change(settings, action, subject, after={"letters": count})

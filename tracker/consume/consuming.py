@@ -1,0 +1,207 @@
+"""Consuming: from the bus into the store.
+
+In: a stream's address, a store. Out: nothing but what the store has.
+
+Promise: a message is acknowledged only once the store has committed its event, or the stream of
+dead letters has it. What was stored and not acknowledged, because this process or the bus ended in
+between, comes again and changes nothing: the store knows events by id and revision. A store that is
+away gets its events later, from whichever process reaches it first.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from nats.aio.msg import Msg
+
+from tracker.bus import dead, durable, stream
+from tracker.bus.address import Address
+from tracker.bus.connection import BusUnavailable, Connection
+from tracker.bus.pulling import DONE, GIVEN_UP, IN_PROGRESS, Puller
+from tracker.consume.progress import Part, Progress
+from tracker.store.database import Store, StoreUnavailable
+from tracker.store.row import NotAnEvent, Row, row
+
+# Seconds after which an end that failed is tried again, by failures in a row; the last repeats.
+RETRY_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
+STORE_WITHIN: Final = 30.0  # seconds until a store that hangs is taken for one that is away
+# Held messages are asked time for, thrice before they would go to another process.
+HEARTBEAT: Final = durable.ACK_WAIT / 3
+WATCH_EVERY: Final = 5.0  # seconds between looks at what the bus says of the stream
+
+Taken = TypeVar("Taken")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What became of some messages: rows, each with its message, and those that are no events."""
+
+    messages: list[Msg] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    refused: list[tuple[Msg, str]] = field(default_factory=list)
+
+
+class Consumer:
+    """Brings events from one stream into one store. `most` are stored at once."""
+
+    def __init__(self, address: Address, name: str, store: Store, most: int) -> None:
+        self.progress = Progress()
+        self._address = address
+        self._name = name
+        self._store = store
+        self._most = most
+        self._held: Sequence[Msg] = ()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Consume until told to stop; then finish what is being stored and give the rest back."""
+        while not stopping.is_set():
+            try:
+                await self._one_life(stopping)
+            except Exception as error:  # noqa: BLE001 - the top of a supervised loop
+                known = isinstance(error, BusUnavailable)
+                says = str(error) if known else f"a mistake in this program: {_where(error)}"
+                wait = self._fail("bus", self.progress.bus, says)
+                await _pause(wait, stopping)
+
+    async def _one_life(self, stopping: asyncio.Event) -> None:
+        """Consume over one connection until it ends. Raises BusUnavailable."""
+        wanted = self._address.stream
+        connection = await Connection.open(self._address, f"tracker consume {self._name}")
+        try:
+            await stream.ensure(connection, wanted)
+            await durable.ensure(connection, wanted.name, self._name)
+            puller = await Puller.open(connection, wanted.name, self._name, self._most)
+            self.progress.host = connection.host
+            self._recover("bus", self.progress.bus)
+            beside = (self._keep(puller), self._watch(connection))
+            tasks = [asyncio.create_task(one) for one in beside]
+            try:
+                await self._consume(connection, puller, stopping)
+                await puller.end()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._held, self.progress.host = (), ""
+            await connection.close()
+
+    async def _consume(
+        self, connection: Connection, puller: Puller, stopping: asyncio.Event
+    ) -> None:
+        while not stopping.is_set() and (messages := await _unless(stopping, puller.batch())):
+            self._held = messages
+            await puller.refill()
+            await self._bring(connection, puller, messages, stopping)
+            self._held = ()
+
+    async def _bring(
+        self,
+        connection: Connection,
+        puller: Puller,
+        messages: Sequence[Msg],
+        stopping: asyncio.Event,
+    ) -> None:
+        """Store messages, or set them aside, or have them brought again. Raises BusUnavailable."""
+        found = await asyncio.to_thread(_sorted, messages)
+        if found.refused:
+            await dead.keep(connection, self._address.stream, found.refused)
+            await puller.answer((message for message, _ in found.refused), GIVEN_UP)
+            self.progress.dead_letters += len(found.refused)
+            logger.error("dead_letters", extra={"letters": len(found.refused)})
+        try:
+            await self._insert(found)
+        except StoreUnavailable as error:
+            wait = self._fail("store", self.progress.store, str(error))
+            # All of them: another process may reach the store where this one doesn't.
+            await puller.give_back([*found.messages, *puller.empty()], wait)
+            self._held = ()
+            await _pause(wait, stopping)
+        else:
+            self._recover("store", self.progress.store)
+            await puller.answer(found.messages, DONE)
+
+    async def _insert(self, found: Sorted) -> None:
+        if not found.rows:
+            return
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(STORE_WITHIN):
+                await self._store.insert(found.rows)
+        except TimeoutError as error:
+            raise StoreUnavailable(f"the store doesn't answer within {STORE_WITHIN:g} s") from error
+        newest = found.messages[-1].metadata
+        self.progress.seconds += time.monotonic() - began
+        self.progress.events += len(found.rows)
+        self.progress.batches += 1
+        self.progress.behind = max(0.0, time.time() - newest.timestamp.timestamp())
+
+    async def _keep(self, puller: Puller) -> None:
+        """Ask for time for what is held, as long as this process lives."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            with contextlib.suppress(BusUnavailable):
+                await puller.answer([*self._held, *puller.waiting], IN_PROGRESS)
+
+    async def _watch(self, connection: Connection) -> None:
+        """Look at what the bus says of the stream, for whoever asks us."""
+        name = self._address.stream.name
+        while True:
+            with contextlib.suppress(BusUnavailable):
+                self.progress.durable = await durable.look(connection, name, self._name)
+                self.progress.stream = await stream.look(connection, name)
+            await asyncio.sleep(WATCH_EVERY)
+
+    def _fail(self, end: str, part: Part, says: str) -> float:
+        wait = RETRY_AFTER[min(part.in_a_row, len(RETRY_AFTER) - 1)]
+        if part.fail(says, wait):
+            logger.error("consume_unavailable", extra={"end": end, "reason": says})
+        return wait
+
+    def _recover(self, end: str, part: Part) -> None:
+        if part.recover():
+            logger.info("consume_recovered", extra={"end": end})
+
+
+def _sorted(messages: Sequence[Msg]) -> Sorted:
+    """Tell events from what is none."""
+    found = Sorted()
+    for message in messages:
+        try:
+            found.rows.append(row(message.data))
+        except NotAnEvent as error:
+            found.refused.append((message, str(error)))
+        else:
+            found.messages.append(message)
+    return found
+
+
+async def _unless(stopping: asyncio.Event, coming: Awaitable[Taken]) -> Taken | None:
+    """Return what comes, None if it is time to stop before that."""
+    stop, task = asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(coming)
+    try:
+        await asyncio.wait({stop, task}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (stop, task):
+            one.cancel()
+        await asyncio.gather(stop, task, return_exceptions=True)
+
+
+async def _pause(seconds: float, stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
+
+
+def _where(error: Exception) -> str:
+    """Name the line that raised; the message, which may hold an address of a person, stays out."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file = last.filename.rpartition("/")[2]
+    return f"{type(error).__name__} at {file}:{last.lineno} in {last.name}"
