@@ -48,7 +48,11 @@ COMMANDS: Final = {
 # Commands of a group that have a module of their own: most need what is slow to load.
 APART: Final = {
     "domains": {"check": "domains_check", "dns": "domains_check"},
-    "webhooks": {"key": "webhooks_key"},
+    "webhooks": {
+        "history": "webhooks_history",
+        "redeliver": "webhooks_history",
+        "key": "webhooks_key",
+    },
 }
 
 
