@@ -165,6 +165,7 @@ class Connection:
             transport.close()  # type: ignore[no-untyped-call]
 
     async def _connect(self, access: Access, told: "Told", name: str) -> None:
+        connected = False
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 await self._client.connect(
@@ -181,16 +182,17 @@ class Connection:
                     pending_size=0,  # publishing while disconnected is an error, not a promise
                     **told.options(access, self._in_clear),
                 )
-        except _InClear:
-            await self.close()
-            raise BusUnavailable("speaks no TLS, which is demanded of it") from None
+            if access.tls and self._in_clear():
+                raise _InClear
+            connected = True
+        except _InClear as error:
+            raise BusUnavailable("speaks no TLS, which is demanded of it") from error
         except (Error, OSError, TimeoutError) as error:
-            await self.close()
-            said = f"doesn't answer within {CONNECT_WITHIN:g} s"
-            raise BusUnavailable(self._said or _said(error) or said) from error
-        if access.tls and self._in_clear():
-            await self.close()
-            raise BusUnavailable("speaks no TLS, which is demanded of it")
+            silent = f"doesn't answer within {CONNECT_WITHIN:g} s"
+            raise BusUnavailable(self._said or _said(error) or silent) from error
+        finally:
+            if not connected:
+                await self.close()
 
     def _in_clear(self) -> bool:
         # nats-py goes on in the clear where a server doesn't ask for TLS, and has no option

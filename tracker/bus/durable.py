@@ -14,7 +14,7 @@ from tracker.bus.stream import NANOSECONDS
 NOT_FOUND: Final = 10014  # JetStream's number for a consumer that there isn't
 ONE_ALONE: Final = 10100  # and for a second one on a stream that is a work queue
 # Seconds after which what was neither stored nor asked time for goes to another consumer process.
-ACK_WAIT: Final = 60
+ACK_WAIT: Final = 10
 # Messages that all processes together may hold. Each holds some thousands; beyond this many the
 # bus waits, so that a store that is away isn't offered the whole stream again and again.
 MOST_HELD: Final = 50_000

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.tracker.bus.case import NatsCase
 from tests.tracker.forward.parts import Kept, Office, Offices, Worker, click, token
 from tests.tracker.sinks.contract import (
     Case,
@@ -35,6 +36,7 @@ CASES: dict[str, type[Case]] = {
     "file": FileCase,
     "file, rotated and compressed": RotatedCase,
     "stdout": StdoutCase,
+    "nats": NatsCase,
 }
 BATCHES = [[event(number) for number in range(at, at + 7)] for at in range(0, 70, 7)]
 MANY = 400  # hits; more than a pipe holds
