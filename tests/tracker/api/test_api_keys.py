@@ -6,6 +6,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.openapi.live import live
+from tests.servers.stores import only_sqlite
 from tracker.api.answer import Refused
 from tracker.api.app import api
 from tracker.api.grant import OPENS, Grant, Need
@@ -74,6 +75,7 @@ async def test_a_key_ends_when_it_was_said_to(
     assert await keys.grant(key) is None
 
 
+@only_sqlite
 async def test_known_keys_open_while_the_store_is_away(
     keys: ApiKeys, records: KeyRecords, store: Store, clock: Clock, tmp_path: Path
 ) -> None:

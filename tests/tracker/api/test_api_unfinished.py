@@ -1,7 +1,5 @@
 """A filter that no index knows, over more events than there is time to look at."""
 
-from pathlib import Path
-
 import httpx
 import pytest
 
@@ -18,9 +16,9 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_nothing_found_in_time_is_no_empty_page_and_can_be_gone_on_with(
-    tmp_path: Path,
+    store_url: str,
 ) -> None:
-    store = await Store.open(tmp_path / "store.db", within=0)
+    store = await Store.open(store_url, within=0)
     last = STRETCHES[0] + 9
     subjects = {last: {"headers": {"message-id": "m", "subject": "needle"}}}
     await store.insert(

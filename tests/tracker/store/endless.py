@@ -11,8 +11,8 @@ from tracker.store.row import row
 BATCH = 10
 
 
-async def main(path: str) -> None:
-    store = await Store.open(path)
+async def main(where: str) -> None:
+    store = await Store.open(where)
     for first in itertools.count(0, BATCH):
         batch = [row(document(number, tags=["sale"])) for number in range(first, first + BATCH)]
         await store.insert(batch)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.stores import only_sqlite
 from tests.tracker.forward.parts import largest_file
 from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
@@ -51,19 +52,19 @@ async def test_a_revised_event_comes_up_in_the_feed_once_more(store: Store) -> N
     assert len(await store.feed(0, 10)) == 2
 
 
-async def test_what_was_inserted_is_there_after_opening_again(tmp_path: Path) -> None:
-    first = await Store.open(tmp_path / "store.db")
+async def test_what_was_inserted_is_there_after_opening_again(store_url: str) -> None:
+    first = await Store.open(store_url)
     await first.insert([row(document(1))])
     last = await first.last()
     await first.close()
-    second = await Store.open(tmp_path / "store.db")
+    second = await Store.open(store_url)
     assert await documents(second) == [document(1)]
     assert await second.last() == last
     await second.close()
 
 
-async def test_whoever_follows_the_feed_misses_nothing_of_several_writers(tmp_path: Path) -> None:
-    stores = [await Store.open(tmp_path / "store.db") for _ in range(3)]
+async def test_whoever_follows_the_feed_misses_nothing_of_several_writers(store_url: str) -> None:
+    stores = [await Store.open(store_url) for _ in range(3)]
     numbers = range(60)
 
     async def write(store: Store, mine: range) -> None:
@@ -84,6 +85,7 @@ async def test_whoever_follows_the_feed_misses_nothing_of_several_writers(tmp_pa
         await store.close()
 
 
+@only_sqlite
 async def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path, store: Store) -> None:
     await store.insert([row(document(1))])
     for file in await asyncio.to_thread(lambda: list(tmp_path.iterdir())):
@@ -182,6 +184,7 @@ async def test_an_event_of_any_time_is_found_by_time_and_followed_by_its_coming(
     assert await documents(store, there) == [strange]
 
 
+@only_sqlite
 async def test_a_full_disk_loses_the_batch_whole_and_nothing_else(store: Store) -> None:
     await store.insert([row(document(1))])
     batch = [row(document(number, padding="x" * 1000)) for number in range(2, 500)]
@@ -208,11 +211,10 @@ async def test_an_insertion_that_is_given_up_leaves_all_or_nothing(store: Store)
 
 @pytest.mark.parametrize("batches", [0, 1, 13])
 async def test_a_process_killed_at_any_moment_has_stored_what_it_said_it_had(
-    tmp_path: Path, batches: int
+    store_url: str, batches: int
 ) -> None:
-    path = tmp_path / "store.db"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", endless.__name__, str(path)),
+        *(sys.executable, "-m", endless.__name__, store_url),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[3],
     )
@@ -223,7 +225,7 @@ async def test_a_process_killed_at_any_moment_has_stored_what_it_said_it_had(
     said = batches + (await process.stdout.read()).count(b"stored")
     await process.wait()
 
-    store = await Store.open(path)
+    store = await Store.open(store_url)
     stored = len(await documents(store))
     assert stored in {said * endless.BATCH, (said + 1) * endless.BATCH}
     sale = Walk(DOMAIN, ascending=True, limit=10_000, tree=Match("tags", "sale"))

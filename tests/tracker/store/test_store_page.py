@@ -3,14 +3,12 @@
 import itertools
 import logging
 import math
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.tracker.store.documents import DOMAIN, START, document
-from tracker.store import page
+from tracker.store import page, schema
 from tracker.store.database import Store
 from tracker.store.page import Unfinished
 from tracker.store.query import EVERYTHING, AllOf, AnyOf, Match, Not, Tree, Walk
@@ -99,20 +97,21 @@ async def test_a_walk_is_gone_through_page_by_page(full: Store) -> None:
     ]
 
 
-def damage(path: Path, numbers: range) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
+async def damage(store: Store, numbers: range) -> None:
+    async with store.writing() as connection:
         for number in numbers:
-            changed = connection.execute(
-                "UPDATE event SET document = x'01ffffff' WHERE id = ?", (EVENTS[number].id,)
+            its = schema.event.c.id == EVENTS[number].id
+            done = await connection.execute(
+                update(schema.event).where(its).values(document=b"\x01\xff\xff\xff")
             )
-            assert changed.rowcount == 1
+            assert done.rowcount == 1
 
 
 @pytest.mark.parametrize("numbers", [range(1, 2), range(5), range(40, 60), range(95, 100)])
 async def test_a_damaged_document_is_passed_by_and_told(
-    tmp_path: Path, full: Store, numbers: range, caplog: pytest.LogCaptureFixture
+    full: Store, numbers: range, caplog: pytest.LogCaptureFixture
 ) -> None:
-    damage(tmp_path / "store.db", numbers)
+    await damage(full, numbers)
     whole = [each.document for number, each in enumerate(EVENTS) if number not in numbers]
     with caplog.at_level(logging.ERROR):
         pages = [found async for found in full.through(walk(limit=5))]
@@ -129,10 +128,8 @@ async def test_a_damaged_document_is_passed_by_and_told(
     assert len(full.damaged) == len(numbers)
 
 
-async def test_a_damaged_document_can_be_replaced_by_a_revision(
-    tmp_path: Path, full: Store
-) -> None:
-    damage(tmp_path / "store.db", range(3, 4))
+async def test_a_damaged_document_can_be_replaced_by_a_revision(full: Store) -> None:
+    await damage(full, range(3, 4))
     revised = document(3, timestamp=START + 1, revision=1, event="clicked")
     await full.insert([row(revised)])
     assert len(await full.page(walk())) == 100

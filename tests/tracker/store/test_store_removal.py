@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from tests.servers.stores import counted, only_sqlite
 from tests.tracker.store.documents import DOMAIN, START, document, naming
 from tracker.store.database import Store
 from tracker.store.query import EVERYTHING, Match, Tree, Walk
@@ -17,6 +19,7 @@ from tracker.store.recipient import erase_recipient, events_of_recipient
 from tracker.store.removal import AT_ONCE, domains
 from tracker.store.retention import DAY, Look, Retention, expire
 from tracker.store.row import row
+from tracker.store.schema import event as event_table
 
 pytestmark = pytest.mark.anyio
 
@@ -33,15 +36,9 @@ async def documents(store: Store, tree: Tree = EVERYTHING, domain: str = DOMAIN)
     return [found.document for found in await store.page(walk)]
 
 
-def rows(path: Path, table: str) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        counted = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
-        return int(counted.fetchone()[0])
-
-
 @pytest.mark.parametrize("number", [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE])
 async def test_what_is_older_goes_whole_and_what_is_younger_stays(
-    tmp_path: Path, store: Store, number: int
+    store: Store, number: int
 ) -> None:
     some = [event(each, tags=["sale", "news"]) for each in range(number)]
     kept = [event(number, tags=["sale"]), event(number + 1)]
@@ -51,7 +48,7 @@ async def test_what_is_older_goes_whole_and_what_is_younger_stays(
     assert await documents(store) == kept
     assert await documents(store, Match("tags", "sale")) == kept[:1]
     assert len(await documents(store, domain=OTHER)) == 1
-    assert rows(tmp_path / "store.db", "tag") == 1
+    assert await counted(store, "tag") == 1
 
 
 async def test_a_number_is_never_given_out_again(store: Store) -> None:
@@ -62,13 +59,13 @@ async def test_a_number_is_never_given_out_again(store: Store) -> None:
     assert [found.sequence for found in await store.feed(0, 10)] == [3]
 
 
-async def test_figures_outlive_their_events(tmp_path: Path, store: Store) -> None:
+async def test_figures_outlive_their_events(store: Store) -> None:
     await store.insert([row(event(number, tags=["sale"])) for number in range(10)])
-    before = rows(tmp_path / "store.db", "figure")
+    before = await counted(store, "figure")
     assert before
     assert await expire(store, START + 100) == 10
     assert await erase_recipient(store, ANN) == 0
-    assert rows(tmp_path / "store.db", "figure") == before
+    assert await counted(store, "figure") == before
 
 
 async def test_events_are_stored_while_others_go(store: Store) -> None:
@@ -83,13 +80,14 @@ async def test_events_are_stored_while_others_go(store: Store) -> None:
     assert len(await documents(store, domain=OTHER)) == stored
 
 
-async def test_a_damaged_event_goes_with_its_tags(tmp_path: Path, store: Store) -> None:
+async def test_a_damaged_event_goes_with_its_tags(store: Store) -> None:
     await store.insert([row(event(number, tags=["sale"])) for number in range(3)])
-    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
-        connection.execute("UPDATE event SET document = x'01ff' WHERE id <> 'id-0000'")
+    damaged = update(event_table).values(document=b"\x01\xff")
+    async with store.writing() as connection:
+        await connection.execute(damaged.where(event_table.c.id != "id-0000"))
     assert await expire(store, START + 2) == 2
-    assert rows(tmp_path / "store.db", "event") == 1
-    assert rows(tmp_path / "store.db", "tag") == 1
+    assert await counted(store, "event") == 1
+    assert await counted(store, "tag") == 1
 
 
 async def test_every_domain_that_has_events_is_known(store: Store) -> None:
@@ -112,6 +110,7 @@ async def until_logged(caplog: pytest.LogCaptureFixture, message: str) -> None:
             await asyncio.sleep(0)
 
 
+@only_sqlite
 async def test_events_are_kept_for_so_many_days_and_then_leave_no_trace(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,7 +172,7 @@ IN_TO = {"headers": {"message-id": "m", "to": f"Bob <{BOB}>, Ann <{ANN}>"}}
 
 @pytest.mark.parametrize("message", [{}, NAMED, IN_TO])
 async def test_every_event_that_names_a_recipient_is_erased(
-    tmp_path: Path, store: Store, message: dict[str, object]
+    store: Store, message: dict[str, object]
 ) -> None:
     theirs = [
         event(1, tags=["sale"]),
@@ -187,7 +186,7 @@ async def test_every_event_that_names_a_recipient_is_erased(
     assert await erase_recipient(store, " Ann@EXAMPLE.com") == len(theirs)
     assert await documents(store) == others
     assert await documents(store, domain=OTHER) == []
-    assert rows(tmp_path / "store.db", "tag") == 0
+    assert await counted(store, "tag") == 0
     assert await erase_recipient(store, ANN) == 0
 
 
