@@ -128,7 +128,7 @@ def remove(domain: Domain, kind: Kinds, config: Config = None) -> None:
 
 
 @app.command("test")
-def test_(domain: Domain, kind: Kinds, config: Config = None, as_json: AsJson = False) -> int:
+def trial(domain: Domain, kind: Kinds, config: Config = None, as_json: AsJson = False) -> int:
     """Post a made-up event to the URLs of a kind; exit status 1 if one doesn't take it."""
     with plainly():
         results = asyncio.run(_test(configured(config), canonical_name(domain), kind))

@@ -164,12 +164,10 @@ def _said(error: Exception) -> str:
     """Say what went wrong on the way, in one sentence without numbers of errors."""
     if isinstance(error, httpcore.ConnectTimeout):
         return "it can't be connected to: no answer"
-    connecting = isinstance(error, httpcore.ConnectError)
-    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    words = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    words = words.strip() or type(error).__name__
-    return f"it can't be connected to: {words}" if connecting else f"the connection broke: {words}"
+    words = str(error).strip() or type(error).__name__
+    if isinstance(error, httpcore.ConnectError):
+        return f"it can't be connected to: {words}"
+    return f"the connection broke: {words}"
 
 
 __all__ = ["AGENT", "Answer", "BadTarget", "Client", "Unanswered", "readable"]

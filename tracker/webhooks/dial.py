@@ -102,6 +102,15 @@ class Dial(httpcore.AsyncNetworkBackend):
                 return await self._net.connect_tcp(
                     str(address), port, CONNECT_WITHIN, local_address, socket_options
                 )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except httpcore.ConnectTimeout as error:
                 failure = error
+            except httpcore.ConnectError as error:
+                failure = httpcore.ConnectError(_words(error))
         raise failure
+
+
+def _words(error: BaseException) -> str:
+    """Return what the system says, which stands behind what the libraries make of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

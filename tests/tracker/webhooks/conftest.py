@@ -1,0 +1,35 @@
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_network
+
+import pytest
+
+from tests.servers.fixtures import *  # noqa: F403 - fixtures, as __all__ there has them
+from tests.servers.receiver import Receiver, receiving
+from tracker.store.database import Store
+from tracker.webhooks.client import Client
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    store = await Store.open(store_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with Client(LOOPBACK) as client:
+        yield client
