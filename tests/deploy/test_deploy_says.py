@@ -1,0 +1,134 @@
+"""What `deploy/` tells people and programs to do can be done: commands, variables and settings."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from tests.deploy.files import CLUSTER, DEPLOY, ROOT, TEXTS, code, containers, documents, named
+from tracker import source
+from tracker.cli import COMMANDS, application
+from tracker.settings import TABLE, variable
+
+SETTINGS = {setting.name for setting in TABLE}
+VARIABLES = {variable(name) for name in SETTINGS} | {source.FILE_VARIABLE}
+OPTION = re.compile(r"--[a-z][a-z-]*")
+
+
+def written(text: str) -> Iterator[list[str]]:
+    """Give the words behind each `tracker` of a text's code."""
+    for line in code(text):
+        for words in re.findall(r"(?:^|[/ '])tracker ([a-z%][^|;&']*)", line):
+            yield words.split()
+
+
+def understood(words: Sequence[str]) -> str:
+    """Say what of a command isn't known; "" if all is."""
+    first, *rest = words
+    if first not in COMMANDS:
+        return f"there is no 'tracker {first}'"
+    found: Any = typer.main.get_command(application([first], rest[0] if rest else ""))
+    for word in words if isinstance(found, TyperGroup) and first in found.commands else rest:
+        if not isinstance(found, TyperGroup):
+            break
+        if word not in found.commands:
+            return f"there is no '{word}' in 'tracker {' '.join(words)}'"
+        found = found.commands[word]
+    options = {option for parameter in found.params for option in parameter.opts}
+    unknown = [word for word in rest if OPTION.fullmatch(word.partition("=")[0])]
+    unknown = [word for word in unknown if word.partition("=")[0] not in options]
+    return f"'tracker {' '.join(words)}' takes no {unknown[0]}" if unknown else ""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("serve --config x.toml", ""),
+        ("domains add NAME --sending-domain DOMAIN", ""),
+        ("keys new", ""),
+        ("sevre", "there is no 'tracker sevre'"),
+        ("keys nwe", "there is no 'nwe' in 'tracker keys nwe'"),
+        ("serve --confgi x.toml", "'tracker serve --confgi x.toml' takes no --confgi"),
+    ],
+)
+def test_a_command_that_isnt_there_is_found_out(words: str, says: str) -> None:
+    assert understood(words.split()) == says
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=named)
+def test_every_command_of_a_file_is_one(file: Path) -> None:
+    commands = [words for words in written(file.read_text()) if words[0] != "%i"]
+    assert [said for said in map(understood, commands) if said] == []
+
+
+@pytest.mark.parametrize("role", ["edge", "office", "serve"])
+def test_the_unit_for_one_machine_runs_what_its_name_says(role: str) -> None:
+    (words,) = written((DEPLOY / "systemd" / "tracker@.service").read_text().replace("%i", role))
+    assert understood(words) == ""
+    assert words[0] == role
+
+
+def test_every_container_of_ours_runs_a_command() -> None:
+    composed = documents(CLUSTER / "compose.yaml")[0]["services"].values()
+    ours = [one["command"] for one in composed if one["image"].startswith("tracking-edge:")]
+    ours += [one["args"] for _, one in containers() if "tracking-edge:" in one["image"]]
+    assert sorted(map(tuple, ours)) == [
+        *[("consume",)] * 3,
+        ("keys", "new"),
+        *[("serve",)] * 3,
+    ]
+    assert [understood(command) for command in ours] == [""] * len(ours)
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=named)
+def test_every_variable_of_a_file_is_one_of_a_setting(file: Path) -> None:
+    assert set(re.findall(r"\bTRACKER_[A-Z_]+", file.read_text())) <= VARIABLES
+
+
+@pytest.mark.parametrize("file", [one for one in TEXTS if one.suffix == ".md"], ids=named)
+def test_every_setting_that_is_spoken_of_is_there(file: Path) -> None:
+    sections = "|".join({name.partition(".")[0] for name in SETTINGS if "." in name})
+    spoken = re.findall(rf"`((?:{sections})\.[a-z_]+)`", file.read_text())
+    files = {"store.db"}  # which look like one
+    assert set(spoken) - files <= SETTINGS
+
+
+@pytest.mark.parametrize("file", [one for one in TEXTS if one.suffix == ".toml"], ids=named)
+def test_every_settings_file_is_taken(file: Path) -> None:
+    assert source.load(source.find(file))
+
+
+@pytest.mark.parametrize("name", ["edge.toml", "consume.toml"])
+def test_a_machine_and_a_container_differ_only_in_where_things_are(name: str) -> None:
+    container, machine = (
+        tomllib.loads((DEPLOY / folder / name).read_text()) for folder in ("cluster", "systemd")
+    )
+    assert container.keys() - {"api"} == machine.keys()
+    for told in (container, machine):
+        loaded = source.load(source.Source(None, told))
+        bus = [*loaded.sinks] if name == "edge.toml" else [loaded.consume.url]
+        assert [str(one).partition("?")[0].rpartition("/")[2] for one in bus] == ["EVENTS"]
+        assert loaded.store.url.startswith("postgresql://tracker@")
+
+
+def test_the_image_is_of_the_version_that_is_built_here() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    said = [re.findall(r"tracking-edge:(\d[\w.]*)", file.read_text()) for file in TEXTS]
+    assert {one for found in said for one in found} == {version}
+    assert documents(CLUSTER / "kustomization.yaml")[0]["images"][0]["newTag"] == version
+
+
+@pytest.mark.parametrize(
+    "file",
+    [one for one in TEXTS if (CLUSTER in one.parents or one.parent.name == "systemd")],
+    ids=named,
+)
+def test_every_file_says_what_it_is_and_how_it_is_used(file: Path) -> None:
+    head = file.read_text().partition("\n\n")[0]
+    assert head.startswith("# ")
+    assert file.suffix == ".md" or len(head) > 80
