@@ -76,7 +76,7 @@ def main() -> None:
 
 async def drained(data: Path, names: Sequence[str], count: int) -> None:
     """Forward a full spool to sinks; print how fast."""
-    _fill(data, count)
+    fill(data, count)
     store = await Store.open(data / "store.db")
     with closing(Ledger.open(data / "forward.db")) as book:
         events = Events.open(data / "keyring.json", [])
@@ -97,7 +97,8 @@ async def drained(data: Path, names: Sequence[str], count: int) -> None:
     )
 
 
-def _fill(data: Path, count: int) -> None:
+def fill(data: Path, count: int) -> None:
+    """Write a keyring, and a spool of so many hits."""
     keyring = Keyring.new()
     keyring.save(data / "keyring.json")
     tokens = Tokens(keyring.for_domain(DOMAIN))
