@@ -1,0 +1,161 @@
+import asyncio
+import base64
+import random
+import re
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.servers import nats as servers
+from tests.servers.authority import Authority
+from tests.servers.nats import Access, Nats
+from tests.tracker.bus.authority import USER, Identity, trusted
+from tests.tracker.bus.parts import address, connected
+from tracker.bus import connection
+from tracker.bus.connection import BusUnavailable
+from tracker.bus.credentials import BadCredentials, Credentials
+from tracker.bus.stream import ensure
+
+
+async def use(url: str, **environment: str) -> None:
+    """Connect, and have something done."""
+    where = address(url, **environment)
+    async with connected(where) as open_:
+        await ensure(open_, where.stream)
+
+
+def refused(url: str, **environment: str) -> str:
+    with pytest.raises(BusUnavailable) as caught:
+        asyncio.run(use(url, **environment))
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """Run a server with TLS that asks for a password; its root is `root.pem` in its folder."""
+    folder = tmp_path_factory.mktemp("guarded")
+    authority = Authority()
+    (folder / "root.pem").write_bytes(authority.root_pem)
+    chain, key = authority.issue("127.0.0.1").write(folder, "nats")
+    access = Access(user="edge", password="s3same", chain=chain, key=key)
+    with servers.running(folder, access=access) as server:
+        yield server
+
+
+def root(guarded: Nats) -> Path:
+    return guarded.nodes[0].folder.parents[1] / "root.pem"
+
+
+def test_a_password_and_a_root_of_ones_own_let_one_in(guarded: Nats, tmp_path: Path) -> None:
+    (secret := tmp_path / "password").write_text("s3same\n")
+    shown = f"{guarded.hosts}/{guarded.fresh()}?ca={root(guarded)}"
+    asyncio.run(use(f"nats://edge:s3same@{shown}"))
+    asyncio.run(use(f"nats://{shown}&user=edge&password_file={secret}"))
+    asyncio.run(use(f"nats://{shown}", NATS_USER="edge", NATS_PASSWORD="s3same"))
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "parameters", "says"),
+    [
+        ("edge:wrong@", "ca={root}", "lets nobody in with this user, password, token or"),
+        ("edge:s3same@", "", "shows a certificate that isn't trusted: "),
+        ("", "ca={root}", "lets nobody in"),
+        ("", "ca=/nowhere.pem", "cannot read /nowhere.pem: No such file or directory"),
+        ("", "ca={root}&creds=/nowhere", "cannot read /nowhere: No such file or directory"),
+        ("", "ca={root}&creds={root}", "holds no user's JWT: 'nsc generate creds' writes such"),
+        ("", "ca={root}&cert={root}", "holds no certificate that can be used"),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(
+    guarded: Nats, userinfo: str, parameters: str, says: str
+) -> None:
+    query = parameters.format(root=root(guarded))
+    sentence = refused(f"nats://{userinfo}{guarded.hosts}/{guarded.fresh()}?{query}")
+    assert says in sentence
+    assert "s3same" not in sentence
+
+
+def test_a_password_is_never_sent_in_the_clear_where_tls_is_demanded() -> None:
+    """Somebody stands in for the server, and says that it wants a password and no TLS."""
+    heard = bytearray()
+
+    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"auth_required":true,"max_payload":1048576}\r\n')
+        while some := await reader.read(1_000):
+            heard.extend(some)
+        writer.close()
+
+    async def act() -> None:
+        async with await asyncio.start_server(pretend, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(BusUnavailable, match="speaks no TLS, which is demanded of it"):
+                await use(f"nats://edge:s3same@127.0.0.1:{port}/E?tls=on")
+
+    asyncio.run(act())
+    assert not heard
+
+
+def test_credentials_let_one_in(tmp_path: Path) -> None:
+    configuration, creds = trusted()
+    (written := tmp_path / "edge.creds").write_text(creds)
+    with servers.running(tmp_path, **configuration) as server:
+        asyncio.run(use(f"nats://{server.hosts}/E?creds={written}"))
+        _, others = trusted()
+        written.write_text(others)
+        assert "lets nobody in" in refused(f"nats://{server.hosts}/E?creds={written}")
+
+
+def test_a_signature_is_the_key_s() -> None:
+    user = Identity(USER)
+    _, creds = trusted()
+    found = Credentials.parse(re.sub(r"\bSU\w+", user.seed, creds))
+    user._key.public_key().verify(base64.b64decode(found.sign("nonce")), b"nonce")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("JWT", "GIF"), "no user's JWT"),
+        (lambda text: text.replace("SEED", "WEED"), "no user's NKEY seed"),
+        (lambda text: re.sub(r"\bSU\w", "SUX", text), "damaged: its checksum is wrong"),
+        (lambda text: re.sub(r"\bSU\w+", "SU", text), "damaged"),
+        (lambda text: re.sub(r"\bSU\w+", "SU1", text), "no base32"),
+        (lambda text: re.sub(r"\bSU\w+", Identity(0).seed, text), "that isn't a user's"),
+    ],
+)
+def test_a_damaged_credentials_file_is_told(change: "object", says: str) -> None:
+    assert callable(change)
+    with pytest.raises(BadCredentials, match=says):
+        Credentials.parse(change(trusted()[1]))
+
+
+def test_a_bus_that_is_away_is_told_with_every_server_that_was_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    sentence = refused(f"nats://127.0.0.1:{port},localhost:{port}/E")
+    assert sentence.startswith("the bus can't be reached: ")
+    assert f"127.0.0.1:{port} refuses: " in sentence
+    assert f"localhost:{port} refuses: " in sentence
+
+
+def test_a_server_without_jetstream_is_told(tmp_path: Path) -> None:
+    with servers.running(tmp_path, jetstream="disabled") as server:
+        assert "JetStream doesn't answer at" in refused(f"nats://{server.hosts}/E")
+
+
+def test_the_other_servers_are_tried_when_one_hangs(
+    nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_WITHIN", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = [f"127.0.0.1:{silent.getsockname()[1]}", nats.hosts]
+        seed = next(one for one in count() if drawn(one, hosts)[0] == hosts[0])
+        random.seed(seed)
+        asyncio.run(use(f"nats://{','.join(hosts)}/{nats.fresh()}"))
+
+
+def drawn(seed: int, hosts: list[str]) -> list[str]:
+    return random.Random(seed).sample(hosts, len(hosts))  # noqa: S311 - an order, no secret
