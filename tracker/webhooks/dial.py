@@ -8,6 +8,7 @@ a connection, so that it can't mean one address when it is checked and another o
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
@@ -113,4 +114,5 @@ def _words(error: BaseException) -> str:
     """Return what the system says, which stands behind what the libraries make of it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    # By its number: asyncio and uvloop put words of their own in the place of the system's.
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
