@@ -45,6 +45,8 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
     """
     logs.configure(logs.form(settings.log.format))
     folder.prepare(settings.data)
+    if settings.store.url and not settings.keyring_path.exists():
+        _fetch_keyring(settings)
     Keyring.load(settings.keyring_path)
     _consistent(settings.edge)
     with contextlib.ExitStack() as held:
@@ -63,6 +65,13 @@ def run(settings: Settings, *, edge: bool = False, office: bool = False) -> int:
             listeners = [*listeners, api]
         logger.info("listening", extra={"on": [str(bound(listener)) for listener in listeners]})
         return asyncio.run(_supervised(stages, listeners, settings.keyring_path))
+
+
+def _fetch_keyring(settings: Settings) -> None:
+    """Get the keyring that machines share, once: from then on the back office keeps it current."""
+    from tracker.commands import shared_keys  # noqa: PLC0415 - it brings a database's client
+
+    shared_keys.fetch(settings)
 
 
 def _consistent(edge: Edge) -> None:

@@ -58,7 +58,7 @@ def released(keyring: Keyring, ids: Collection[int]) -> Keyring:
 
 def lacking(key: int, machines: Iterable[Machine], now: float) -> list[Machine]:
     """Return the machines that are in use and don't have a key."""
-    return [one for one in machines if now - one.seen_at < GONE_AFTER and key not in one.holds]
+    return [one for one in machines if abs(now - one.seen_at) < GONE_AFTER and key not in one.holds]
 
 
 def waiting(keyring: Keyring) -> list[int]:

@@ -34,7 +34,7 @@ class SharedKeys:
     def __init__(self, store: Store, path: Path, master_key: Path) -> None:
         """Take the paths of this machine's keyring and master key; neither need be there."""
         self._signing = Signing(store)
-        self._path = path
+        self.path = path
         self._master_key = master_key
 
     async def held(self) -> Held:
@@ -57,13 +57,13 @@ class SharedKeys:
         both = shared.united(held.keyring, ours)
         if not both.keys:
             raise KeyringError(
-                f"there is no keyring, neither at {self._path} nor in the store: make one with"
+                f"there is no keyring, neither at {self.path} nor in the store: make one with"
                 " 'tracker keys new'"
             )
         if both != held.keyring:
             await self.keep(Held(held.revision, both), *_told(who, held.keyring, both))
         if both != ours:
-            await asyncio.to_thread(both.save, self._path)
+            await asyncio.to_thread(both.save, self.path)
         return both
 
     async def release(self, keys: Sequence[int], who: str) -> None:
@@ -84,7 +84,7 @@ class SharedKeys:
         return shared.opened(kept, self._master()) if kept.keys else shared.EMPTY
 
     def _ours(self) -> Keyring:
-        return Keyring.load(self._path) if self._path.exists() else shared.EMPTY
+        return Keyring.load(self.path) if self.path.exists() else shared.EMPTY
 
     def _master(self, *, make: bool = False) -> MasterKey:
         try:

@@ -21,15 +21,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "store.db")
+async def store(store_url: str) -> AsyncIterator[Store]:
+    opened = await Store.open(store_url)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
 async def away(store: Store, tmp_path: Path) -> Away:
-    """Take the store away for a while, and bring it back."""
+    """Take the store, which is a file, away for a while, and bring it back."""
     path, aside = tmp_path / "store.db", tmp_path / "aside"
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.servers.stores import only_sqlite
 from tests.tracker.shared.conftest import Away, Machines
 from tracker.api.app import api
 from tracker.api.keys import HONOURED_FOR, ApiKeys, fresh
@@ -42,6 +43,7 @@ async def test_a_machine_has_what_is_in_the_store_and_says_so(
     )
 
 
+@only_sqlite
 async def test_while_the_store_is_away_who_asks_hears_what_was_known_and_as_of_when(
     machine: Machines, store: Store, away: Away
 ) -> None:
@@ -68,6 +70,7 @@ async def test_while_the_store_is_away_who_asks_hears_what_was_known_and_as_of_w
     assert (await lookup.of("shop.example", [ANN.address])).as_of is None
 
 
+@only_sqlite
 @pytest.mark.parametrize("known", [True, False])
 async def test_what_was_never_copied_is_not_made_up(
     machine: Machines, store: Store, away: Away, known: bool
@@ -117,6 +120,7 @@ async def test_a_machine_with_a_keyring_of_its_own_is_told_and_follows_all_else(
     assert check.says.startswith("this machine's key 1 is another than the shared key 1")
 
 
+@only_sqlite
 async def test_a_store_that_was_put_back_from_a_backup_is_copied_anew(
     machine: Machines, store: Store, tmp_path: Path
 ) -> None:
@@ -145,6 +149,7 @@ async def test_a_copy_that_breaks_is_told_and_holds_up_no_key(machine: Machines)
     assert len((await one.keys.held()).keyring.keys) == 1
 
 
+@only_sqlite
 async def test_an_api_key_opens_for_a_day_without_the_store_even_after_a_restart(
     machine: Machines, store: Store, away: Away
 ) -> None:
@@ -166,6 +171,7 @@ async def test_an_api_key_opens_for_a_day_without_the_store_even_after_a_restart
     assert (grant.scope, grant.domains) == ("send", frozenset({"shop.example"}))
 
 
+@only_sqlite
 async def test_the_api_tells_senders_what_it_knows_while_the_store_is_away(
     machine: Machines, store: Store, away: Away
 ) -> None:
