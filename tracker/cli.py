@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "apikeys": "apikeys",
     "ingest": "ingest",
     "token": "token",
+    "sinks": "sinks",
     "dead": "dead",
     "store": "store",
     "audit": "audit",
@@ -48,6 +49,7 @@ COMMANDS: Final = {
 # Commands of a group that have a module of their own: most need what is slow to load.
 APART: Final = {
     "domains": {"check": "domains_check", "dns": "domains_check"},
+    "sinks": {"replay": "sinks_replay"},
     "webhooks": {
         "history": "webhooks_history",
         "redeliver": "webhooks_history",

@@ -48,13 +48,13 @@ class DeadLetters:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def list(self) -> Iterator[Letter]:
-        """Yield every dead letter, by sink and id. Raises LedgerUnavailable."""
-        last = ("", "")
+    def list(self, sink: str | None = None) -> Iterator[Letter]:
+        """Yield every dead letter, or a sink's, by sink and id. Raises LedgerUnavailable."""
+        last = (sink or "", "")
         while rows := self._ledger.rows(
             "select sink, id, reason, died_at, hit, again, company from dead"
-            " where (sink, id) > (?, ?) order by sink, id limit ?",
-            (*last, PAGE),
+            " where (sink, id) > (?, ?) and sink = coalesce(?, sink) order by sink, id limit ?",
+            (*last, sink, PAGE),
         ):
             yield from map(_letter, rows)
             last = rows[-1][:2]
@@ -63,23 +63,31 @@ class DeadLetters:
         """Return how many there are, by sink. Raises LedgerUnavailable."""
         return dict(self._ledger.rows("select sink, count(*) from dead group by sink"))
 
-    def replay(self, ids: Sequence[str] | None = None) -> int:
+    def replay(self, ids: Sequence[str] | None = None, sink: str | None = None) -> int:
         """Have some of them, else all, offered again by the back office; return how many.
+
+        With a `sink`, only its own.
 
         It takes them up within a second, or when it next starts. What it can't deliver stays, with
         the reason of now. Raises LedgerUnavailable.
         """
-        return self._each("update dead set again = 1", ids)
+        return self._each("update dead set again = 1", ids, sink)
 
-    def discard(self, ids: Sequence[str] | None = None) -> int:
-        """Drop some of them, else all, for good; return how many. Raises LedgerUnavailable."""
-        return self._each("delete from dead", ids)
+    def discard(self, ids: Sequence[str] | None = None, sink: str | None = None) -> int:
+        """Drop some of them, else all, for good; return how many. Raises LedgerUnavailable.
 
-    def _each(self, statement: str, ids: Sequence[str] | None) -> int:
+        With a `sink`, only its own.
+        """
+        return self._each("delete from dead", ids, sink)
+
+    def _each(self, statement: str, ids: Sequence[str] | None, sink: str | None) -> int:
+        of_sink = f"{statement} where sink = coalesce(?, sink)"
         with self._ledger.transaction() as ledger:
             if ids is None:
-                return ledger.execute(statement).rowcount
-            return ledger.executemany(f"{statement} where id = ?", ((one,) for one in ids)).rowcount
+                return ledger.execute(of_sink, (sink,)).rowcount
+            return ledger.executemany(
+                f"{of_sink} and id = ?", ((sink, one) for one in ids)
+            ).rowcount
 
 
 def to_replay(ledger: Ledger, sink: str, limit: int) -> list[Letter]:

@@ -5,6 +5,7 @@ each oldest first. Events that were posted from elsewhere aren't among them: the
 brings those to a sink.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from tracker.event import Event
+from tracker.replays import Replay
 from tracker.store.database import Store
 from tracker.store.query import Key, Walk
 from tracker.store.schema import event
@@ -58,6 +60,18 @@ async def passage(store: Store, first: int, last: int, after: str = "") -> Passa
             return Passage(events, msgspec.json.encode(reached).decode(), key.at)
         place = Place(domain=await _next(store, place.domain))
     return Passage([], after, 0, over=True)
+
+
+def share(replay: Replay, domains: Sequence[str]) -> float:
+    """Tell how much of a replay is done, from 0 to 1, of a store that has these domains."""
+    if replay.ended_at:
+        return 1.0
+    if not replay.reached:
+        return 0.0
+    place = _place(replay.reached)
+    before = sum(domain < place.domain for domain in domains)
+    within = (place.at - replay.first) / max(replay.last - replay.first, 1)
+    return min((before + within) / max(len(domains), 1), 1.0)
 
 
 async def _next(store: Store, domain: str) -> str:

@@ -119,7 +119,9 @@ class Ledger:
             except sqlite3.Error as error:
                 raise LedgerUnavailable(f"the ledger can't be written: {error}") from error
 
-    def rows(self, query: str, parameters: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+    def rows(
+        self, query: str, parameters: Sequence[str | int | None] = ()
+    ) -> list[tuple[Any, ...]]:
         """Return what a query finds. Raises LedgerUnavailable."""
         with self._one_at_a_time:
             try:

@@ -2,7 +2,8 @@
 
 Promise: when `deliver` returns, its lines survive a crash of the machine, each is whole, and none
 is there twice. An event comes again only if the process died before it could note that the file has
-it, so looking through the end of the file, and of the one before it, tells.
+it, so looking through the end of the file, and of the one before it, tells. What somebody took out
+of the file is written again when it is brought again.
 """
 
 import asyncio
@@ -61,6 +62,7 @@ class FileSink:
         self._clock = clock
         self._thread = OwnThread(self.name)
         self._descriptor: int | None = None
+        self._size = 0
         self._seen = Seen()
 
     async def deliver(self, events: Sequence[Event]) -> None:
@@ -79,28 +81,29 @@ class FileSink:
         self._end()
 
     def _append(self, events: Sequence[Event]) -> None:
-        if self._descriptor is not None and not self._still_there(self._descriptor):
+        if self._descriptor is not None and not self._untouched(self._descriptor):
             self._end()
         if self._descriptor is None:
             self._descriptor = self._opened()
         fresh = self._seen.fresh(events)
         lines = b"".join(fresh.values())
         found = os.fstat(self._descriptor)
-        if self._rotation.due(found.st_size, len(lines), found.st_mtime, self._clock()):
+        if self._rotation.due(self._size, len(lines), found.st_mtime, self._clock()):
             self._descriptor = self._rotated()
-        end = os.lseek(self._descriptor, 0, os.SEEK_END)
         try:
             _write(self._descriptor, lines)
         except OSError:
             # Half a line must not stay, nor what a failed fsync may or may not have kept.
-            os.ftruncate(self._descriptor, end)
+            os.ftruncate(self._descriptor, self._size)
             raise
+        self._size += len(lines)
         self._seen.add(fresh)
 
-    def _still_there(self, descriptor: int) -> bool:
-        """Tell whether nobody has moved the file away, as logrotate does."""
+    def _untouched(self, descriptor: int) -> bool:
+        """Tell whether nobody has moved the file away, as logrotate does, or cut it off."""
+        found = os.fstat(descriptor)
         try:
-            return os.path.samestat(self._path.stat(), os.fstat(descriptor))
+            return found.st_size == self._size and os.path.samestat(self._path.stat(), found)
         except FileNotFoundError:
             return False
 
@@ -120,6 +123,7 @@ class FileSink:
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             sync_folder(self._path.parent)
+            self._size = os.fstat(descriptor).st_size
         except BaseException:
             os.close(descriptor)
             raise
@@ -135,13 +139,15 @@ class FileSink:
         except BaseException:
             os.close(descriptor)
             raise
+        # What else was written is no longer there: whoever took it away may want it again.
+        self._seen = Seen()
         self._seen.add(lines)
         self._archive.tidy_soon()
         return descriptor
 
     def _look_through(self, descriptor: int) -> list[Line]:
         """Return the events at the end of the file, and cut off a line that was never finished."""
-        size = os.fstat(descriptor).st_size
+        size = self._size
         start = max(0, size - LOOKED_THROUGH)
         whole, newline, torn = os.pread(descriptor, size - start, start).rpartition(b"\n")
         lines = self._lines(whole.split(b"\n")[1 if start else 0 :] if newline else [])
@@ -149,6 +155,7 @@ class FileSink:
             raise SinkUnavailable(f"{self._path} ends in what is no event")
         if torn:  # else the time of the last write would be lost, which a rotation goes by
             os.ftruncate(descriptor, size - len(torn))
+            self._size -= len(torn)
         return lines
 
     def _lines(self, lines: Sequence[bytes]) -> list[Line]:
