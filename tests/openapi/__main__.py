@@ -11,16 +11,17 @@ import tempfile
 from pathlib import Path
 
 from tests.openapi.live import live
+from tests.servers import postgresql
 
 # What isn't held against the API: a filter or a date that a string schema allows is refused with
 # 400, since no JSON schema says what a filter is.
 NOT_CHECKED = "positive_data_acceptance,negative_data_rejection"
 
 
-async def run(seconds: int, seed: int | None) -> int:
+async def run(seconds: int, seed: int | None, where: str) -> int:
     """Run Schemathesis for so long; return its exit status."""
     with tempfile.TemporaryDirectory() as folder:
-        async with live(Path(folder)) as api:
+        async with live(Path(folder), where=where) as api:
             command = [
                 *(str(Path(sys.executable).with_name("schemathesis")), "run"),
                 f"{api.url}/openapi.json",
@@ -37,8 +38,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.openapi")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--postgresql", action="store_true", help="try it on PostgreSQL")
     given = parser.parse_args()
-    return asyncio.run(run(given.seconds, given.seed))
+    if not given.postgresql:
+        return asyncio.run(run(given.seconds, given.seed, ""))
+    with postgresql.running() as server:
+        return asyncio.run(run(given.seconds, given.seed, server.fresh()))
 
 
 if __name__ == "__main__":

@@ -57,11 +57,11 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def live(folder: Path, events: int = EVENTS) -> AsyncIterator[Live]:
-    """Run the API in this process until the block is left."""
+async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIterator[Live]:
+    """Run the API in this process until the block is left; its store may be elsewhere."""
     keyring = folder / "keyring.json"
     Keyring.new().save(keyring)
-    store = await Store.open(folder / "store.db")
+    store = await Store.open(where or folder / "store.db")
     await store.insert([row(document(number)) for number in range(events)])
     ledger = Ledger.open(folder / "forward.db")
     recipients = Recipients.open(store, ledger, keyring)

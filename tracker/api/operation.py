@@ -67,6 +67,9 @@ class Operation:
         grant: Grant = scope["state"]["grant"]
         domain = scope["path_params"].get(DOMAIN)
         grant.check(self.need, next(iter(grant.domains), None) if self.domainless else domain)
+        # Nothing has it in its name, and PostgreSQL's texts can't hold it.
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise Refused("the URL holds a NUL character (%00), which nothing here has in it")
         if self.path.startswith(OURS) and not self.more:
             self._refuse_unknown(QueryParams(scope["query_string"]))
         length = Headers(scope=scope).get("content-length", "0")

@@ -18,6 +18,7 @@ ID_CHARACTERS: Final = 128
 KIND_CHARACTERS: Final = 64
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]  # what JSON's readers agree on, RFC 8259 §6
 BREAK = re.compile(r"[\s<>()\[\]{}\",;:!?]+")
+NUL: Final = "\0"  # JSON may say it, and PostgreSQL's texts can't: a column is without it
 
 
 class NotAnEvent(ValueError):
@@ -128,7 +129,7 @@ def row(document: bytes, domain: str = "") -> Row:
 
 def exact(text: str) -> str:
     """Fold a value that is matched as a whole: an address, a tag, a kind."""
-    return text.strip().lower() if text.isascii() else _fold(text).strip()
+    return text.replace(NUL, "").strip().lower() if text.isascii() else _fold(text).strip()
 
 
 def message_id(text: str) -> str:
@@ -146,14 +147,14 @@ def words(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text.replace(NUL, "")).casefold()
 
 
 def _check(facts: _Facts, domain: str) -> None:
     if not domain:
         raise NotAnEvent("not an event: its sending domain is missing")
-    if not 0 < len(facts.id) <= ID_CHARACTERS:
-        raise NotAnEvent(f"not an event: `id` takes 1 to {ID_CHARACTERS} characters")
+    if not 0 < len(facts.id) <= ID_CHARACTERS or NUL in facts.id:
+        raise NotAnEvent(f"not an event: `id` takes 1 to {ID_CHARACTERS} characters but NUL")
     if not 0 < len(facts.event) <= KIND_CHARACTERS:
         raise NotAnEvent(f"not an event: `event` takes 1 to {KIND_CHARACTERS} characters")
     if not math.isfinite(facts.timestamp) or not 0 <= facts.timestamp * SECOND <= LATEST:

@@ -60,6 +60,7 @@ MEANT: Final = (
     ("28P01", "the password in the URL, PGPASSWORD or the passfile is another"),
     ("28", "the server's pg_hba.conf doesn't let this account in from here"),
     ("3D000", "make one, with 'createdb' or CREATE DATABASE"),
+    ("22021", "a text holds a NUL character, which PostgreSQL can't keep"),
     ("25006", "the server only reads, as a replica does: name the primary"),
     ("42P01", "there is no store in it yet"),
     ("42501", "give the account the right to it: it should own the database"),
@@ -190,4 +191,5 @@ def _lock(connection: Connection) -> None:
 
 def _forget(connection: Connection) -> None:
     """Forget which partitions there are: the transaction may have made some, or met one gone."""
-    connection.info.pop(partition.KNOWN, None)
+    if not connection.invalidated:
+        connection.info.pop(partition.KNOWN, None)
