@@ -54,10 +54,8 @@ def test_another_key_waits_until_a_person_or_every_machine_lets_it_sign(
     tracker: Tracker, url: str
 ) -> None:
     tracker("keys", "new")
-    doing(
-        url,
-        lambda store: Signing(store).tell(Machine("edge-2:/data", frozenset({1}), 4_000_000_000)),
-    )
+    lacking = Machine("edge-2:/data", frozenset({1}), int(time.time()))
+    doing(url, lambda store: Signing(store).tell(lacking))
     assert "it signs once every machine has had it" in tracker("keys", "new").out
     assert states(tracker) == {1: "signs", 2: "waits"}
     assert [key.signs for key in Keyring.load(RING).keys] == [True, False]
