@@ -102,6 +102,15 @@ def duration(text: str) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
+def spoken(seconds: int) -> str:
+    """Write a time as it is read."""
+    return next(
+        f"{seconds // unit}{letter}"
+        for letter, unit in reversed(UNITS.items())
+        if seconds % unit == 0 and (seconds or unit == 1)
+    )
+
+
 def _prefix(text: str) -> str:
     if not PREFIX.fullmatch(text):
         raise ValueError("should be words with dots between them, such as tracking")

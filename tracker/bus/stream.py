@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.bus.address import Wanted
+from tracker.bus.address import Wanted, spoken
 from tracker.bus.connection import ApiError, BusUnavailable, Connection
 from tracker.bus.message import subjects
-from tracker.size import shown
+from tracker.size import written
 
 NANOSECONDS: Final = 1_000_000_000
 # JetStream's numbers of what it refuses.
@@ -133,12 +133,14 @@ def compare(wanted: Wanted, config: Config) -> Iterator[Differs]:
 
 
 def _comparable(wanted: Wanted, config: Config) -> Mapping[str, tuple[object, object]]:
+    """Return each parameter, as it was wanted and as it is there."""
+    age, window = config.max_age // NANOSECONDS, config.duplicate_window // NANOSECONDS
     return {
         "replicas": (wanted.replicas, config.num_replicas),
         "retention": (wanted.retention, config.retention),
-        "max_bytes": (shown(wanted.max_bytes), shown(max(config.max_bytes, 0))),
-        "max_age": (f"{wanted.max_age}s", f"{config.max_age // NANOSECONDS}s"),
-        "duplicates": (f"{wanted.duplicates}s", f"{config.duplicate_window // NANOSECONDS}s"),
+        "max_bytes": (written(wanted.max_bytes), written(max(config.max_bytes, 0))),
+        "max_age": (spoken(wanted.max_age), spoken(age)),
+        "duplicates": (spoken(wanted.duplicates), spoken(window)),
     }
 
 

@@ -32,8 +32,19 @@ def own(server: Nats, parameters: str = "") -> str:
     return f"nats://{server.hosts}/{server.fresh()}{parameters and '?'}{parameters}"
 
 
-def sink(url: str) -> NatsSink:
-    return NatsSink("bus", address(url))
+@asynccontextmanager
+async def sink(url: str) -> AsyncIterator[NatsSink]:
+    opened = NatsSink("bus", address(url))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def deliver(url: str, *events: Event) -> None:
+    """Deliver by a sink of its own, as another edge would."""
+    async with sink(url) as opened:
+        await opened.deliver(events)
 
 
 def some(first: int, number: int) -> list[Event]:
