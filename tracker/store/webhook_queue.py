@@ -28,6 +28,8 @@ AT_ONCE: Final = 1_000  # events that one transaction queues
 # what is gone was erased, expired or replaced by a later revision before it could be delivered.
 Outcome = Literal["", "delivered", "refused", "failed", "gone"]
 
+FAILS: Final[tuple[Kind, ...]] = ("permanent_fail", "temporary_fail")  # both of kind `failed`
+
 Place = tuple[str, int, str]  # an event's key: domain, microseconds, id
 
 
@@ -93,7 +95,7 @@ def kind_of(kind: str, severity: str) -> Kind | None:
     """Return what Mailgun's webhooks call an event of a kind; None where they have none."""
     if kind == "failed":
         return "temporary_fail" if severity == "temporary" else "permanent_fail"
-    return next((known for known in KINDS if known == kind), None)
+    return next((known for known in KINDS if known == kind and kind not in FAILS), None)
 
 
 class Deliveries:
@@ -162,7 +164,8 @@ class Deliveries:
                 taken += (await connection.execute(_claim(webhook, most, now, lease))).all()
         async with self._store.reading() as connection:
             documents = await _documents(connection, [_its(row) for row in taken])
-        return [_claimed(row, lease, documents.get(_its(row))) for row in taken]
+        claims = (_claimed(row, lease, documents.get(_its(row))) for row in taken)
+        return sorted(claims, key=lambda claim: claim.number)
 
     async def waiting(self) -> Mapping[int, Waiting]:
         """Return what waits for each webhook."""

@@ -78,13 +78,15 @@ class Posting:
         history: int = 7,
         look_every: float = LOOK_EVERY,
         lease: int = LEASE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._webhooks, self._keys = Webhooks(store), SigningKeys(store)
+        self._webhooks, self._keys = Webhooks(store), SigningKeys(store, clock)
         self._queue = Deliveries(store)
         self._client = client
         self._history = history
         self._look_every = look_every
         self._lease = lease
+        self._clock = clock
         self._hooks: dict[int, Hook] = {}
         self._living: dict[str, tuple[float, Sequence[SigningKey]]] = {}
         self._under_way: dict[asyncio.Task[None], Hook] = {}
@@ -98,7 +100,7 @@ class Posting:
     def overview(self) -> Overview:
         """Tell how webhooks are."""
         hooks = tuple(self._hooks.values())
-        return Overview(time.time(), self._trouble, hooks, self._waiting, dict(self._posted))
+        return Overview(self._clock(), self._trouble, hooks, self._waiting, dict(self._posted))
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Post until told to stop; then let what is under way come to its end."""
@@ -126,7 +128,7 @@ class Posting:
         while True:
             try:
                 self._know(await self._webhooks.all())
-                queued = await self._queue.take_up(_now())
+                queued = await self._queue.take_up(self._now())
             except StoreUnavailable as error:
                 self._note(str(error))
                 await asyncio.sleep(self._look_every)
@@ -142,11 +144,14 @@ class Posting:
         while True:
             with contextlib.suppress(StoreUnavailable):  # the other loop tells of it
                 self._waiting = await self._queue.waiting()
-                if late := await self._queue.give_up(_now() - GIVE_UP_AFTER * SECOND):
+                if late := await self._queue.give_up(self._now() - GIVE_UP_AFTER * SECOND):
                     self._posted["failed"] += late
                     logger.warning("webhook_deliveries_given_up", extra={"deliveries": late})
-                await self._queue.forget_before(_now() - self._history * DAY * SECOND, KEPT)
+                await self._queue.forget_before(self._now() - self._history * DAY * SECOND, KEPT)
             await asyncio.sleep(TIDY_EVERY)
+
+    def _now(self) -> int:
+        return round(self._clock() * SECOND)
 
     def _know(self, hooks: Iterable[Hook]) -> None:
         self._hooks = {hook.id: hook for hook in hooks}
@@ -161,10 +166,10 @@ class Posting:
         settled, self._settled = self._settled, []
         healths, self._healths = self._healths, {}
         try:
-            wanted = take(await self._queue.due(_now()))
+            wanted = take(await self._queue.due(self._now()))
             if not (settled or wanted):
                 return
-            now = _now()
+            now = self._now()
             until = now + self._lease * SECOND
             claims = await self._queue.exchange(settled, healths.values(), wanted, now, until)
             keys = {
@@ -204,7 +209,7 @@ class Posting:
         """Make one request, and settle what was in it."""
         begun = time.monotonic()
         items = [Item(event_id(one.event, _told(hook, one)), one.document or b"") for one in claims]
-        posted = message(items, keys, int(time.time()), batch=hook.batch > 1)
+        posted = message(items, keys, int(self._clock()), batch=hook.batch > 1)
         try:
             answer = await self._client.post(hook.url, posted.body, posted.headers)
             status, said = answer.status, readable(answer.beginning)
@@ -224,12 +229,12 @@ class Posting:
             return
         trouble = f"it answers {status}" if status else said
         if hook.failing_since is None or hook.trouble != trouble:
-            since = hook.failing_since or int(time.time())
+            since = hook.failing_since or int(self._clock())
             self._healths[hook.id] = Health(hook.id, since, trouble)
             self._hooks[hook.id] = replace(hook, failing_since=since, trouble=trouble)
 
     def _settle(self, claim: Claim, ending: Ending) -> None:
-        now, attempt = _now(), claim.attempt + (ending.outcome != "gone")
+        now, attempt = self._now(), claim.attempt + (ending.outcome != "gone")
         self._posted[ending.outcome or "again"] += 1
         self._settled.append(
             Settled(
@@ -268,7 +273,3 @@ def _told(hook: Hook, claim: Claim) -> int:
 
 def _nothing(_due: Collection[int]) -> dict[int, int]:
     return {}
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000
