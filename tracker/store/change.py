@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tracker.store.figures import Counted
 from tracker.store.row import Row
 
 AT_ONCE: Final = 500  # rows that one statement asks about: three values each, 32,766 are taken
@@ -18,9 +19,13 @@ AT_ONCE: Final = 500  # rows that one statement asks about: three values each, 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row that came in; `before` is the document that its own replaces, None if it is new."""
+    """A row that came in, and what it is counted as.
+
+    `before` is the document that its own replaces, None if it is new.
+    """
 
     row: Row
+    counted: Counted
     before: bytes | None = None
 
 

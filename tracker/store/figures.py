@@ -33,8 +33,14 @@ PLAIN: Final = (
     "complained",
     "stored",
 )  # no other kind may pass for a figure's name
+# The kinds that a tag's aggregates tell of.
+COUNTED_BY: Final = frozenset(
+    {"accepted", "delivered", "opened", "clicked", "unsubscribed", "complained"}
+)
 MOST_CHARACTERS: Final = 255  # of what a tag's events are counted by, RFC 1035's longest name
 REASON = re.compile(r"[a-z][a-z0-9-]{0,31}")
+NEAR_BYTES: Final = 6
+HEXADECIMAL: Final = re.compile(rf"[0-9a-f]{{1,{2 * NEAR_BYTES}}}")
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -73,15 +79,41 @@ def first(one: int, other: int) -> int:
     return min(one, other) if one and other else one or other
 
 
-def key(row: Row) -> int | None:
+def key(row: Row) -> bytes | None:
     """Return the key of the pair that an event is about; None if it names no such pair.
 
-    64 bits of a digest: among ten million pairs, two share a key once in 370,000 times.
+    It ends in 64 bits of a digest: among ten million pairs, two share a key once in 370,000 times.
+    It begins with the hexadecimal digits that the message id begins with. For most who make message
+    ids (Python, Rails, Postfix, Exim in part, SES, Mailgun) that is the time, so that pairs of
+    messages that were sent together lie together, and counting opens changes few pages.
     """
     if not row.recipient or not row.message_id:
         return None
     text = "\0".join((row.domain, row.message_id, row.recipient))
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+    return _sent(row.message_id) + blake2b(text.encode(), digest_size=8).digest()
+
+
+def _sent(message_id: str) -> bytes:
+    found = HEXADECIMAL.match(message_id)
+    return bytes.fromhex((found[0] if found else "").ljust(2 * NEAR_BYTES, "0"))
+
+
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """What an event is counted as; `values` is what its tags' aggregates tell it apart by."""
+
+    kind: str
+    names: tuple[str, ...]
+    slot: Slot | None
+    pair: bytes | None
+    values: tuple[tuple[str, str], ...]
+
+
+def counted(row: Row) -> Counted:
+    """Tell what an event is counted as. It depends on the row alone, so it can be told early."""
+    told, pair = Told(row.document), key(row)
+    slot = None if pair is None else told.slot()
+    values = told.aggregates(row) if row.tags and told.kind in COUNTED_BY else ()
+    return Counted(told.kind, told.names(), slot, pair, values)
 
 
 class _Document(msgspec.Struct, frozen=True, rename="kebab"):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.store.change import Change
 from tracker.store.dialect import of, write
 from tracker.store.document import Damaged, packed, unpacked
+from tracker.store.figures import Counted, counted
 from tracker.store.merge import Merge
 from tracker.store.row import Row
 from tracker.store.schema import event, ingested, tag
@@ -30,6 +31,7 @@ class Prepared:
     """Rows, each place once, and the values they are stored as but for their sequence numbers."""
 
     rows: Sequence[Row]
+    counted: Sequence[Counted]
     places: Sequence[Place]
     values: Sequence[tuple[Any, ...]]
 
@@ -43,7 +45,8 @@ def prepared(rows: Iterable[Row]) -> Prepared:
         if row.revision > found.revision:
             highest[place] = row
     kept = list(highest.values())
-    return Prepared(kept, list(highest), [(*_behind(row), packed(row.document)) for row in kept])
+    values = [(*_behind(row), packed(row.document)) for row in kept]
+    return Prepared(kept, list(map(counted, kept)), list(highest), values)
 
 
 async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
@@ -56,7 +59,7 @@ async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
         )
     ]
     if await write(connection, _INSERT, numbered) == len(numbered):
-        changes = [Change(row) for row in batch.rows]
+        changes = list(map(Change, batch.rows, batch.counted))
     else:
         changes = await _told_apart(connection, batch, first)
     new = (change.row for change in changes if change.before is None)
@@ -80,11 +83,12 @@ async def _told_apart(connection: AsyncConnection, batch: Prepared, first: int) 
     there = [row for sequence, row in enumerate(batch.rows, first) if sequence not in new]
     stored = await _stored(connection, there)
     changes, revisions = [], []
-    for sequence, (row, values) in enumerate(zip(batch.rows, batch.values, strict=True), first):
+    each = zip(batch.rows, batch.counted, batch.values, strict=True)
+    for sequence, (row, told, values) in enumerate(each, first):
         if sequence in new:
-            changes.append(Change(row))
+            changes.append(Change(row, told))
         elif row.revision > stored[_place(row)][0]:
-            changes.append(Change(row, _before(row, stored[_place(row)][1])))
+            changes.append(Change(row, told, _before(row, stored[_place(row)][1])))
             revisions.append(_revision(row, values[-1], sequence))
     if revisions:
         await connection.execute(_REVISE, revisions)

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from tracker.store import sqlite
+from tracker.store.period import Period, Present
 from tracker.store.row import LATEST, exact, message_id, words
 from tracker.store.schema import event, tag
 
@@ -148,11 +149,12 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
 class Way:
     """A tree on disk that holds one domain's events, or those of one value, in a page's order.
 
-    It is an index of the table, or the table itself.
+    It is an index of the table, or the table itself; or as many of them as there are periods.
     """
 
     table: Table
     index: str = ""
+    periods: bool = False
 
 
 EVERY_EVENT: Final = Way(event)
@@ -160,8 +162,8 @@ EVERY_EVENT: Final = Way(event)
 # The fields that have a way of their own, those with the fewest events a value first.
 WAYS: Final[Mapping[str, Way]] = MappingProxyType(
     {
-        "message-id": Way(event, "event_by_message"),
-        "recipient": Way(event, "event_by_recipient"),
+        "message-id": Way(event, "event_by_message", periods=True),
+        "recipient": Way(event, "event_by_recipient", periods=True),
         "tags": Way(tag),
         "event": Way(event, "event_by_kind"),
     }
@@ -283,7 +285,16 @@ def _leg(walk: Walk, way: Way, tree: Tree, documents: bool) -> Select[Any]:
     )
     if documents and along is not event:
         statement = statement.join(event, and_(*_same_event(along)))
-    return _ordered(walk, statement, along)
+    if way.periods:
+        statement = statement.where(Present(along.c.at, *_ends(walk)))
+    return _ordered(walk, statement, along, periods=way.periods)
+
+
+def _ends(walk: Walk) -> tuple[int, int]:
+    """Return the earliest and the latest time that an event of the walk may have."""
+    first, last = (walk.start, walk.stop) if walk.ascending else (walk.stop, walk.start)
+    low = walk.low if first is None else max(walk.low, first.at)
+    return low, walk.high if last is None else min(walk.high, last.at)
 
 
 def _same_event(table: Table) -> tuple[ColumnElement[bool], ...]:
@@ -309,7 +320,10 @@ def _range(walk: Walk, table: Table) -> Iterator[ColumnElement[bool]]:
             yield key <= place if walk.inclusive else key < place
 
 
-def _ordered(walk: Walk, statement: Select[Any], keyed: Table | Subquery) -> Select[Any]:
-    columns = (keyed.c.at, keyed.c.id)
+def _ordered(
+    walk: Walk, statement: Select[Any], keyed: Table | Subquery, *, periods: bool = False
+) -> Select[Any]:
+    before = (Period(keyed.c.at),) if periods else ()
+    columns = (*before, keyed.c.at, keyed.c.id)
     order = columns if walk.ascending else tuple(column.desc() for column in columns)
     return statement.order_by(*order).limit(walk.limit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import rollup, webhook_queue
+from tracker.store import pairs, webhook_queue
 from tracker.store.database import Store
 from tracker.store.page import Found
 from tracker.store.query import AnyOf, Key, Match, Walk
@@ -65,7 +65,7 @@ async def erase_recipient(store: Store, address: str, domain: str | None = None)
 
 
 async def _forget(connection: AsyncConnection, rows: Sequence[Row]) -> None:
-    await rollup.forget(connection, rows)
+    await pairs.forget(connection, rows)
     await webhook_queue.forget(connection, rows)
 
 

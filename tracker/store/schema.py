@@ -7,6 +7,8 @@ ids (measured at 6 million events).
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
+from tracker.store.period import Period
+
 metadata = MetaData()
 
 
@@ -45,8 +47,10 @@ event = Table(
 # In PostgreSQL the first isn't unique: among partitions it would have to hold the time, too.
 Index("event_by_sequence", event.c.sequence, unique=True)
 Index("event_by_kind", event.c.domain, event.c.kind, event.c.at, event.c.id)
-Index("event_by_recipient", event.c.domain, event.c.recipient, event.c.at, event.c.id)
-Index("event_by_message", event.c.domain, event.c.message_id, event.c.at, event.c.id)
+for name, column in (("recipient", event.c.recipient), ("message", event.c.message_id)):
+    ways = (event.c.domain, column, event.c.at, event.c.id)
+    Index(f"event_by_{name}", Period(event.c.at), *ways).ddl_if(dialect="sqlite")
+    Index(f"event_by_{name}", *ways).ddl_if(dialect="postgresql")
 
 tag = Table(
     "tag",

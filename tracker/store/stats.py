@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Select, cast, delete, 
 
 from tracker.store.database import Store
 from tracker.store.figures import Pair
-from tracker.store.rollup import aggregate, figure, known_tag, pairs_of
+from tracker.store.pairs import pairs_of
+from tracker.store.rollup import UNIQUE, aggregate, figure, known_tag
 
 HOURS_A_DAY: Final = 24
 MOST_VALUES: Final = 1_000  # of a dimension: recipients' domains have a long tail
@@ -109,20 +110,22 @@ class Stats:
             select(aggregate.c.value)
             .where(*wanted)
             .group_by(aggregate.c.value)
-            .order_by(func.sum(aggregate.c["count"]).desc(), aggregate.c.value)
+            .order_by(func.sum(aggregate.c.events).desc(), aggregate.c.value)
             .limit(MOST_VALUES)
         )
         async with self._store.reading() as connection:
             counts: dict[str, dict[str, int]] = {
                 value: {} for value in await connection.scalars(values)
             }
-            named = select(aggregate.c.value, aggregate.c.name, aggregate.c["count"].label("total"))
-            for row in await connection.execute(named.where(*wanted)):
+            columns = (aggregate.c[name] for name in ("value", "kind", "events", "uniques"))
+            for row in await connection.execute(select(*columns).where(*wanted)):
                 if row.value in counts:
-                    counts[row.value][row.name] = row.total
+                    counts[row.value][row.kind] = row.events
+                    if row.kind in UNIQUE and row.uniques:
+                        counts[row.value][f"unique_{row.kind}"] = row.uniques
         return dict(counts)
 
-    async def pairs(self, keys: Collection[int]) -> dict[int, Pair]:
+    async def pairs(self, keys: Collection[bytes]) -> dict[bytes, Pair]:
         """Return what is known of pairs of message and recipient, by their keys."""
         async with self._store.reading() as connection:
             return await pairs_of(connection, list(keys))

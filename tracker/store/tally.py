@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracker.store.figures import HOUR, Pair, Told, shares
+from tracker.store.figures import HOUR, Pair, shares
 from tracker.store.row import Row
 
 ALL_MAIL: Final = ""  # the tag under which every event is counted, tagged or not
@@ -26,7 +26,7 @@ class Tally:
     """
 
     events: Counter[tuple[str, int, Tags, Names]] = field(default_factory=Counter)
-    by_value: Counter[tuple[str, Tags, Values, Names]] = field(default_factory=Counter)
+    by_value: Counter[tuple[str, Tags, Values, str, bool]] = field(default_factory=Counter)
     pairs: Counter[tuple[str, Pair]] = field(default_factory=Counter)
     times: dict[tuple[str, Tags], tuple[int, int]] = field(default_factory=dict)
 
@@ -34,10 +34,9 @@ class Tally:
         """Count an event in its own hour, for all mail and for each of its tags."""
         self.events[row.domain, row.at // HOUR, row.tags, names] += by
 
-    def aggregated(self, row: Row, told: Told, names: Names) -> None:
+    def aggregated(self, row: Row, values: Values, kind: str, *, unique: bool) -> None:
         """Count an event for each of its tags by what it tells of country, provider, device."""
-        if row.tags:
-            self.by_value[row.domain, row.tags, told.aggregates(row), names] += 1
+        self.by_value[row.domain, row.tags, values, kind, unique] += 1
 
     def share(self, domain: str, pair: Pair, by: int) -> None:
         """Count a pair in its figures, or with -1 take it out of them."""
@@ -70,12 +69,16 @@ class Tally:
                     found[domain, tag, name, hour] += by
         return found
 
-    def aggregates(self) -> Counter[tuple[str, str, str, str, str]]:
-        """Return what is added to aggregates: domain, tag, dimension, value and name."""
-        found: Counter[tuple[str, str, str, str, str]] = Counter()
-        for (domain, tags, values, names), by in self.by_value.items():
+    def aggregates(self) -> dict[tuple[str, str, str, str, str], tuple[int, int]]:
+        """Return what is added to aggregates, events and uniques among them.
+
+        By domain, tag, dimension, value and kind.
+        """
+        found: dict[tuple[str, str, str, str, str], tuple[int, int]] = {}
+        for (domain, tags, values, kind, unique), by in self.by_value.items():
             for tag in tags:
                 for dimension, value in values:
-                    for name in names:
-                        found[domain, tag, dimension, value, name] += by
+                    place = domain, tag, dimension, value, kind
+                    events, uniques = found.get(place, (0, 0))
+                    found[place] = events + by, uniques + by * unique
         return found

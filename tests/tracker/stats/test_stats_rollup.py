@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.tracker.stats.happenings import DOMAIN, HOUR, MONDAY, happened
-from tracker.store import rollup
+from tracker.store import pairs
 from tracker.store.database import Store
 from tracker.store.figures import Told, key
 from tracker.store.row import Row
@@ -98,7 +98,7 @@ async def test_what_was_erased_stays_counted(store: Store) -> None:
     await store.insert([opened])
     before = await figures(store)
     async with store.writing() as connection:
-        await rollup.forget(connection, [opened])
+        await pairs.forget(connection, [opened])
     assert await figures(store) == before
     known = key(opened)
     assert known is not None

@@ -212,8 +212,9 @@ def test_a_walk_keeps_to_its_range_and_starts_where_it_is_told(
 
 BY_TIME = "SEARCH event USING PRIMARY KEY (domain=? AND"
 BY_KIND = "SEARCH event USING INDEX event_by_kind (domain=? AND kind=? AND"
-BY_RECIPIENT = "SEARCH event USING INDEX event_by_recipient (domain=? AND recipient=? AND"
-BY_MESSAGE = "SEARCH event USING INDEX event_by_message (domain=? AND message_id=? AND"
+OF_PERIOD = "<expr>=? AND domain=? AND"
+BY_RECIPIENT = f"SEARCH event USING INDEX event_by_recipient ({OF_PERIOD} recipient=? AND"
+BY_MESSAGE = f"SEARCH event USING INDEX event_by_message ({OF_PERIOD} message_id=? AND"
 BY_TAG = "SEARCH tag USING PRIMARY KEY (domain=? AND tag=? AND"
 
 
@@ -239,7 +240,7 @@ def test_a_walk_goes_along_one_index_to_its_first_event_and_sorts_nothing(
 ) -> None:
     walk = Walk(DOMAIN, ascending, 100, tree=tree, start=start)
     plan = [line[3] for line in asked(database, walk, "EXPLAIN QUERY PLAN")]
-    ranges = [step for step in plan if "<" in step]
+    ranges = [step for step in plan if "<" in step and "(<expr><?)" not in step]
     assert [step[: len(way)] for step, way in zip(ranges, ways, strict=True)] == ways
     assert all(("(at,id)" in step) is (start is not None) for step in ranges)
     assert not any(step.startswith(("SCAN event", "SCAN tag")) for step in plan)
