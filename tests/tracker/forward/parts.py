@@ -10,6 +10,7 @@ from pathlib import Path
 from rewriter.keyring import Keyring
 from rewriter.tokens import CLICK, Context, Link, Tokens
 from tracker import hit as hits
+from tracker.again import History
 from tracker.contexts import Contexts
 from tracker.counters import Counter, Counters
 from tracker.enrich.company import Company
@@ -133,6 +134,8 @@ class Office:
         deliver_within: float = 30,
         batch_bytes: int = BATCH_BYTES,
         event_of: Callable[[Hit, Company], Event | None] | None = None,
+        wants: Callable[[Event], bool] = lambda _: True,
+        history: History | None = None,
     ) -> None:
         self.spool = SpoolReader(data / "spool")
         self.ledger = Ledger.open(data / "forward.db")
@@ -143,6 +146,8 @@ class Office:
                 self.spool,
                 self.ledger,
                 event_of or self.event_of,
+                wants,
+                history=history,
                 retry_after=NEVER_WAIT,
                 deliver_within=deliver_within,
                 batch_bytes=batch_bytes,
