@@ -6,7 +6,7 @@ and has as many replicas.
 """
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -66,7 +66,7 @@ def graveyard(wanted: Wanted) -> Wanted:
     )
 
 
-async def keep(connection: Connection, wanted: Wanted, letters: list[tuple[Msg, str]]) -> None:
+async def keep(connection: Connection, wanted: Wanted, letters: Sequence[tuple[Msg, str]]) -> None:
     """Keep messages with the reasons why they are none, each once. Raises BusUnavailable."""
     place = graveyard(wanted)
     await ensure(connection, place)

@@ -12,7 +12,7 @@ from tracker.bus.connection import ApiError, BusUnavailable, Connection
 from tracker.bus.stream import NANOSECONDS
 
 NOT_FOUND: Final = 10014  # JetStream's number for a consumer that there isn't
-ONE_ALONE: Final = 10100  # and for a second one on a stream that is a work queue
+ONE_ALONE: Final = frozenset({10099, 10100})  # and for a second one on a work queue
 # Seconds after which what was neither stored nor asked time for goes to another consumer process.
 ACK_WAIT: Final = 10
 # Messages that all processes together may hold. Each holds some thousands; beyond this many the
@@ -102,7 +102,7 @@ async def _make(connection: Connection, stream: str, name: str) -> Durable:
     except ApiError as error:
         if found := await look(connection, stream, name):
             return found  # another process was quicker
-        if error.code == ONE_ALONE:
+        if error.code in ONE_ALONE:
             raise BusUnavailable(
                 f"the stream {stream} is a work queue and has another consumer already: several"
                 " stores want a stream with retention=limits"

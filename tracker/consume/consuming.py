@@ -24,6 +24,7 @@ from tracker.bus.address import Address
 from tracker.bus.connection import BusUnavailable, Connection
 from tracker.bus.pulling import DONE, GIVEN_UP, IN_PROGRESS, Puller
 from tracker.consume.progress import Part, Progress
+from tracker.delivery import OUR_MISTAKES
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.row import NotAnEvent, Row, row
 
@@ -39,13 +40,15 @@ Taken = TypeVar("Taken")
 logger = logging.getLogger(__name__)
 
 
+Refused = tuple[Msg, str]  # and why it is no event
+
+
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """What became of some messages: rows, each with its message, and those that are no events."""
+    """What became of some messages: those that are events, each with its row, and the others."""
 
-    messages: list[Msg] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    refused: list[tuple[Msg, str]] = field(default_factory=list)
+    events: list[tuple[Msg, Row]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 class Consumer:
@@ -111,37 +114,50 @@ class Consumer:
     ) -> None:
         """Store messages, or set them aside, or have them brought again. Raises BusUnavailable."""
         found = await asyncio.to_thread(_sorted, messages)
-        if found.refused:
-            await dead.keep(connection, self._address.stream, found.refused)
-            await puller.answer((message for message, _ in found.refused), GIVEN_UP)
-            self.progress.dead_letters += len(found.refused)
-            logger.error("dead_letters", extra={"letters": len(found.refused)})
         try:
-            await self._insert(found)
+            refused = found.refused + await self._insert(found.events)
         except StoreUnavailable as error:
             wait = self._fail("store", self.progress.store, str(error))
             # All of them: another process may reach the store where this one doesn't.
-            await puller.give_back([*found.messages, *puller.empty()], wait)
+            await puller.give_back([*messages, *puller.empty()], wait)
             self._held = ()
             await _pause(wait, stopping)
-        else:
-            self._recover("store", self.progress.store)
-            await puller.answer(found.messages, DONE)
-
-    async def _insert(self, found: Sorted) -> None:
-        if not found.rows:
             return
+        self._recover("store", self.progress.store)
+        if refused:
+            await self._set_aside(connection, puller, refused)
+        aside = {message.reply for message, _ in refused}
+        await puller.answer((one for one in messages if one.reply not in aside), DONE)
+
+    async def _insert(self, events: Sequence[tuple[Msg, Row]]) -> list[Refused]:
+        """Store events; return those that can't be. Raises StoreUnavailable."""
+        if not events:
+            return []
         began = time.monotonic()
         try:
             async with asyncio.timeout(STORE_WITHIN):
-                await self._store.insert(found.rows)
+                await self._store.insert([row for _, row in events])
         except TimeoutError as error:
             raise StoreUnavailable(f"the store doesn't answer within {STORE_WITHIN:g} s") from error
-        newest = found.messages[-1].metadata
-        self.progress.seconds += time.monotonic() - began
-        self.progress.events += len(found.rows)
-        self.progress.batches += 1
-        self.progress.behind = max(0.0, time.time() - newest.timestamp.timestamp())
+        except OUR_MISTAKES as error:
+            # One event that a mistake of ours is met with would hold up all others for ever.
+            if len(events) == 1:
+                logger.error("mistake", extra={"where": _where(error)})
+                return [(events[0][0], f"a mistake in this program: {_where(error)}")]
+            middle = len(events) // 2
+            return await self._insert(events[:middle]) + await self._insert(events[middle:])
+        newest = events[-1][0].metadata.timestamp.timestamp()
+        self.progress.took(len(events), time.monotonic() - began, max(0.0, time.time() - newest))
+        return []
+
+    async def _set_aside(
+        self, connection: Connection, puller: Puller, refused: Sequence[Refused]
+    ) -> None:
+        """Make dead letters of messages. Raises BusUnavailable."""
+        await dead.keep(connection, self._address.stream, refused)
+        await puller.answer((message for message, _ in refused), GIVEN_UP)
+        self.progress.dead_letters += len(refused)
+        logger.error("dead_letters", extra={"letters": len(refused)})
 
     async def _keep(self, puller: Puller) -> None:
         """Ask for time for what is held, as long as this process lives."""
@@ -175,11 +191,9 @@ def _sorted(messages: Sequence[Msg]) -> Sorted:
     found = Sorted()
     for message in messages:
         try:
-            found.rows.append(row(message.data))
+            found.events.append((message, row(message.data)))
         except NotAnEvent as error:
             found.refused.append((message, str(error)))
-        else:
-            found.messages.append(message)
     return found
 
 

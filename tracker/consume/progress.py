@@ -47,3 +47,10 @@ class Progress:
     behind: float = 0.0
     durable: Durable | None = None
     stream: Found | None = None
+
+    def took(self, events: int, seconds: float, behind: float) -> None:
+        """Note that the store took events."""
+        self.events += events
+        self.batches += 1
+        self.seconds += seconds
+        self.behind = behind
