@@ -115,7 +115,7 @@ def _certificates(settings: Settings) -> CertificateSettings | None:
     acme, dns = settings.acme, settings.dns
     return CertificateSettings(
         directory=acme.directory,
-        vault=str(settings.vault_path),
+        vault=settings.vault_place,
         master_key=str(settings.master_key_path),
         cache=str(settings.data / CERTIFICATES),
         terms_agreed=acme.terms_agreed,

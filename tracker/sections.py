@@ -175,8 +175,10 @@ class Vault(Section):
         description="The key that private keys are encrypted under, looked for within `data`; a"
         " systemd credential `master.key` comes before it. Made once; keep a copy elsewhere.",
     )
-    database: Path = Field(
-        default=Path("certs.db"), description="The vault, looked for within `data`."
+    database: str = Field(
+        default="",
+        description="The vault, a file looked for within `data`. Empty: the database of"
+        " `store.url`, which machines share, or else `certs.db`.",
     )
 
 

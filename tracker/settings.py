@@ -35,6 +35,7 @@ from tracker.setting_types import Sinks
 from tracker.sinks.url import SinkUrl
 
 PREFIX = "TRACKER_"
+VAULT = "certs.db"  # within `data`
 
 
 class Settings(BaseSettings):
@@ -100,9 +101,11 @@ class Settings(BaseSettings):
         return self.data / self.vault.master_key
 
     @property
-    def vault_path(self) -> Path:
-        """Where certificates and their keys are kept."""
-        return self.data / self.vault.database
+    def vault_place(self) -> str:
+        """Where certificates and their keys are kept: a path, or a URL that may hold a password."""
+        if self.vault.database or not self.store.url:
+            return str(self.data / (self.vault.database or VAULT))
+        return self.store.url
 
     @property
     def rules_folder(self) -> Path:

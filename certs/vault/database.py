@@ -1,12 +1,16 @@
-"""The vault's database: transactions on a SQLite file, or on an engine that is handed in.
+"""The vault's database: transactions on a SQLite file, or on a server that machines share.
+
+A server's engines are handed in; the vault's tables then have a schema of their own, so that the
+database may hold something else.
 
 Promise: what was written in a block of `writing` is durable once the block is left, all of it or
 nothing; a vault whose keys were sealed under another master key is refused and left as it is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.schema import CreateSchema
 
 from certs.vault import tables
 from certs.vault.master import CannotOpen, MasterKey
@@ -23,6 +28,7 @@ from certs.vault.master import CannotOpen, MasterKey
 VERSION: Final = 1
 PATIENCE: Final = 5.0  # seconds that a statement waits for another process's transaction
 READERS: Final = 4
+SCHEMA: Final = "vault"  # of the tables at a server
 
 
 class VaultError(Exception):
@@ -33,17 +39,34 @@ class VaultUnavailable(Exception):
     """The vault can't answer now: locked, full or away. What was tried wasn't done."""
 
 
+def _said(error: DBAPIError) -> str:
+    return str(error.orig)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What writes, of all processes one transaction at a time, and what reads.
+
+    `refusals` are errors beside SQLAlchemy's by which the database says that it can't answer;
+    `reason` puts SQLAlchemy's in words.
+    """
+
+    writer: AsyncEngine
+    reader: AsyncEngine
+    refusals: tuple[type[Exception], ...] = ()
+    reason: Callable[[DBAPIError], str] = _said
+
+
 class Vault:
     """Sealed keys and certificates in one database. Open it with `open`, end with `close`."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, master: MasterKey) -> None:
+    def __init__(self, engines: Engines, master: MasterKey) -> None:
         self.master = master
-        self._writer = writer
-        self._reader = reader
+        self._engines = engines
 
     @classmethod
     async def open(
-        cls, at: Path | AsyncEngine, master: MasterKey, *, patience: float = PATIENCE
+        cls, at: Path | Engines, master: MasterKey, *, patience: float = PATIENCE
     ) -> Self:
         """Open the vault, making its tables if there are none.
 
@@ -55,13 +78,13 @@ class Vault:
                 await asyncio.to_thread(at.touch, 0o600)
             except OSError as error:
                 raise VaultUnavailable(f"cannot open the vault {at}: {error.strerror}") from error
-            engines = _writing(at, patience), _engine(at, READERS, patience)
+            schema, engines = None, Engines(_writing(at, patience), _engine(at, READERS, patience))
         else:
-            engines = at, at
-        vault = cls(*engines, master)
+            schema, engines = SCHEMA, _within(at, SCHEMA)
+        vault = cls(engines, master)
         try:
             async with vault.writing() as connection:
-                await connection.run_sync(_prepare, master.id)
+                await connection.run_sync(_prepare, master.id, schema)
         except BaseException:
             await vault.close()
             raise
@@ -69,21 +92,21 @@ class Vault:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await self._engines.writer.dispose()
+        await self._engines.reader.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection to read with. Raises VaultUnavailable."""
-        with _unavailable():
-            async with self._reader.connect() as connection:
+        with self._unavailable():
+            async with self._engines.reader.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection in a transaction: all of it, or none. Raises VaultUnavailable."""
-        with _unavailable():
-            async with self._writer.begin() as connection:
+        with self._unavailable():
+            async with self._engines.writer.begin() as connection:
                 yield connection
 
     async def revision(self) -> int:
@@ -99,14 +122,38 @@ class Vault:
         except CannotOpen as error:
             raise VaultError(f"the vault is damaged: {error}; restore it from a backup") from error
 
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            says = self._engines.reason(error)
+            raise VaultUnavailable(f"the vault can't answer: {says}") from error
+        except PoolTimeout as error:
+            raise VaultUnavailable("the vault can't answer: every connection is in use") from error
+        except self._engines.refusals as error:
+            raise VaultUnavailable(f"the vault can't answer: {error}") from error
+
 
 async def advance(connection: AsyncConnection) -> None:
     """Let every copy see that there is something new."""
     await connection.execute(update(tables.vault).values(revision=tables.vault.c.revision + 1))
 
 
-def _prepare(connection: Connection, master: str) -> None:
-    there = set(inspect(connection).get_table_names())
+def _within(engines: Engines, schema: str) -> Engines:
+    """Have statements of tables without a schema mean those of one."""
+    options = {"schema_translate_map": {None: schema}}
+    return replace(
+        engines,
+        writer=engines.writer.execution_options(**options),
+        reader=engines.reader.execution_options(**options),
+    )
+
+
+def _prepare(connection: Connection, master: str, schema: str | None) -> None:
+    if schema and not inspect(connection).has_schema(schema):
+        connection.execute(CreateSchema(schema))
+    there = set(inspect(connection).get_table_names(schema))
     if there and "vault" not in there:
         raise VaultError("the database is of another program, not a vault of certificates")
     tables.metadata.create_all(connection)
@@ -124,16 +171,6 @@ def _prepare(connection: Connection, master: str) -> None:
             f"the vault's keys are sealed under the master key {found.master}, and this one is"
             f" {master}: restore the right one from a backup"
         )
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise VaultUnavailable(f"the vault can't answer: {error.orig}") from error
-    except PoolTimeout as error:
-        raise VaultUnavailable("the vault can't answer: every connection is in use") from error
 
 
 def _writing(path: Path, patience: float) -> AsyncEngine:

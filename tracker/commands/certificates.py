@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from tracker.commands.stored import log_change
 from tracker.domains import BadSetting, canonical_tracking_name
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
+from tracker.shared.vault import place
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of tracking domains.")
 
@@ -154,14 +156,14 @@ def _run(settings: Settings, work: Callable[[Vault], Awaitable[Result]]) -> Resu
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Vault]:
-    path = settings.vault_path
-    if not path.exists():
+    at = place(settings.vault_place)
+    if isinstance(at, Path) and not at.exists():
         raise Mistake(
-            f"there is no vault {path}: no back office with 'edge.tls_listen' has run there yet",
+            f"there is no vault {at}: no back office with 'edge.tls_listen' has run there yet",
             Exit.NO_INPUT,
         )
     try:
-        vault = await Vault.open(path, MasterKey.load(settings.master_key_path))
+        vault = await Vault.open(at, MasterKey.load(settings.master_key_path))
     except (MasterKeyError, VaultError) as error:
         raise Mistake(str(error), Exit.DATA) from error
     except VaultUnavailable as error:

@@ -34,6 +34,7 @@ from tracker.health import Check
 from tracker.mistake import Exit, Mistake
 from tracker.office import CertificateSettings, issuance
 from tracker.office.alerts import deliver
+from tracker.shared.vault import place
 from tracker.store.database import StoreUnavailable
 from tracker.store.domains import Domains, NotRegistered
 
@@ -99,9 +100,11 @@ class Certificates:
     async def _work(
         self, settings: CertificateSettings, terms: Terms, stopping: asyncio.Event
     ) -> None:
-        at = Path(settings.vault)
-        # A vault whose master key is gone needs that one back: another would open nothing.
-        key = MasterKey.load if await asyncio.to_thread(at.exists) else MasterKey.make
+        at = place(settings.vault)
+        # A vault whose master key is gone needs that one back: another would open nothing. One that
+        # machines share has the key that opens their keyring, which is made with that.
+        new = isinstance(at, Path) and not await asyncio.to_thread(at.exists)
+        key = MasterKey.make if new else MasterKey.load
         master = await asyncio.to_thread(key, Path(settings.master_key))
         async with contextlib.AsyncExitStack() as closing:
             self.vault = await Vault.open(at, master)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import update
 
 from certs.expiry import Alert
+from certs.vault import tables
 from certs.vault.accounts import Accounts
 from certs.vault.alerts import Alerts
 from certs.vault.attempts import Attempt
@@ -17,7 +19,10 @@ from certs.vault.examined import Unfit, Validity, examine
 from certs.vault.leases import LONGEST, LeaseLost, Leases
 from certs.vault.master import MasterKey
 from certs.vault.progress import Progress
+from tests.certs.vault.conftest import Place
 from tests.servers.authority import Authority
+from tests.servers.ports import free_port
+from tracker.shared.vault import place
 
 pytestmark = pytest.mark.anyio
 
@@ -32,8 +37,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
-    opened = await Vault.open(tmp_path / "certs.db", MasterKey(bytes(32)))
+async def vault(at: Place) -> AsyncIterator[Vault]:
+    opened = await Vault.open(at(), MasterKey(bytes(32)))
     yield opened
     await opened.close()
 
@@ -55,6 +60,7 @@ def _sealed(folder: Path, secrets: list[bytes]) -> None:
         assert not any(secret in path.read_bytes() for secret in secrets)
 
 
+@pytest.mark.parametrize("at", ["file"], indirect=True)
 async def test_no_key_is_in_the_file_in_clear_and_no_stranger_reads_it(
     vault: Vault, tmp_path: Path
 ) -> None:
@@ -68,12 +74,10 @@ async def test_no_key_is_in_the_file_in_clear_and_no_stranger_reads_it(
     _sealed(tmp_path, secrets)
 
 
-async def test_another_master_key_is_refused_and_changes_nothing(
-    vault: Vault, tmp_path: Path
-) -> None:
+async def test_another_master_key_is_refused_and_changes_nothing(vault: Vault, at: Place) -> None:
     account = await Accounts(vault).of("ca")
     with pytest.raises(VaultError, match="restore the right one from a backup"):
-        await Vault.open(tmp_path / "certs.db", MasterKey(b"1" * 32))
+        await Vault.open(at(), MasterKey(b"1" * 32))
     again = await Accounts(vault).of("ca")
     assert again.key.private_numbers() == account.key.private_numbers()
 
@@ -96,11 +100,32 @@ async def test_a_file_of_another_program_is_refused(
         await Vault.open(path, MasterKey(bytes(32)))
 
 
-async def test_a_vault_of_a_newer_version_is_refused(vault: Vault, tmp_path: Path) -> None:
+async def test_a_vault_of_a_newer_version_is_refused(vault: Vault, at: Place) -> None:
     async with vault.writing() as connection:
-        await connection.exec_driver_sql("UPDATE vault SET version = 99")
+        await connection.execute(update(tables.vault).values(version=99))
     with pytest.raises(VaultError, match="newer version"):
-        await Vault.open(tmp_path / "certs.db", MasterKey(bytes(32)))
+        await Vault.open(at(), MasterKey(bytes(32)))
+
+
+async def test_whoever_takes_a_lease_at_the_same_time_as_others_has_it_alone(vault: Vault) -> None:
+    taken = await asyncio.gather(*(Leases(vault, str(one)).take(NAME, NOW) for one in range(8)))
+    assert len([lease for lease in taken if lease]) == 1
+
+
+async def test_two_machines_that_open_a_vault_at_once_both_have_it(at: Place) -> None:
+    master = MasterKey(bytes(32))
+    both = await asyncio.gather(*(Vault.open(at(), master) for _ in range(2)))
+    of = [await Accounts(vault).of("ca") for vault in both]
+    assert len({one.key.private_numbers() for one in of}) == 1
+    for vault in both:
+        await vault.close()
+
+
+async def test_a_server_that_is_away_is_told_in_a_sentence() -> None:
+    url = f"postgresql://tracker:secret@127.0.0.1:{free_port()}/tracker"
+    with pytest.raises(VaultUnavailable, match="the server can't be reached") as away:
+        await Vault.open(place(url), MasterKey(bytes(32)))
+    assert "secret" not in str(away.value)
 
 
 async def test_a_lease_is_one_holders_until_it_ends(vault: Vault) -> None:
