@@ -4,8 +4,9 @@ In: a path. Out: two engines, one for the connection that writes and one for tho
 what kind of file it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from tracker.store.dialect import Dropped
 from tracker.store.merge import Merge
 
 READERS: Final = 4
+AT_ONCE: Final = 16_384  # values of one statement; SQLite takes twice as many
 APPLICATION: Final = 0x54726B45  # "TrkE": tells our files from other SQLite databases
 UNTOLD: Final = 1  # `user_version` of the files whose revision isn't told by `alembic_version`
 TOLD: Final = 2
@@ -39,6 +41,8 @@ WRITING: Final = (
     "PRAGMA synchronous=FULL",
     "PRAGMA cache_size=-131072",
     "PRAGMA wal_autocheckpoint=16000",
+    # An upsert of many rows keeps its journal in memory; on disk it wrote as much as the rows did.
+    "PRAGMA temp_store=MEMORY",
     # What is deleted is written over, as most builds do unasked; `purge` sees to the log.
     "PRAGMA secure_delete=ON",
 )
@@ -131,23 +135,45 @@ async def write(connection: AsyncConnection, merge: Merge, rows: Sequence[tuple[
     """Merge rows into their table; return how many were inserted or changed.
 
     Values go to the driver as they are: to copy each row into a dictionary and back, as SQLAlchemy
-    does with parameters of its own statements, takes longer than SQLite does with them.
+    does with parameters of its own statements, takes longer than SQLite does with them. Many rows
+    go in one statement: for each statement, Python's lock is let go and waited for, and where a
+    second thread prepares the next rows meanwhile, waiting takes longer than all else.
     """
-    done = await connection.exec_driver_sql(_text(merge), list(rows), execution_options=COUNTED)
-    return done.rowcount
+    width, written = len(merge.table.columns), 0
+    for some in _strides(rows, AT_ONCE // width):
+        values = tuple(chain.from_iterable(some))
+        text = _text(merge, len(some))
+        done = await connection.exec_driver_sql(text, values, execution_options=COUNTED)
+        written += done.rowcount
+    return written
+
+
+def _strides(rows: Sequence[tuple[Any, ...]], most: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yield rows in parts of a few sizes, so that few statements are ever made ready."""
+    start, size = 0, 1 << (most.bit_length() - 1)
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 @cache
-def _text(merge: Merge) -> str:
-    into = insert(merge.table)
+def _text(merge: Merge, rows: int) -> str:
+    # FAIL: what fails is rolled back with its transaction anyway. Otherwise SQLite keeps, for each
+    # statement of many rows, a journal of every page that it changes.
+    into = insert(merge.table).prefix_with("OR FAIL")
     if merge.values is None:
-        return str(into.on_conflict_do_nothing().compile(dialect=sqlite.dialect()))
-    changed = into.on_conflict_do_update(
-        index_elements=merge.table.primary_key.columns,
-        set_=merge.values(into.excluded),
-        where=None if merge.where is None else merge.where(into.excluded),
-    )
-    return str(changed.compile(dialect=sqlite.dialect()))
+        into = into.on_conflict_do_nothing()
+    else:
+        into = into.on_conflict_do_update(
+            index_elements=merge.table.primary_key.columns,
+            set_=merge.values(into.excluded),
+            where=None if merge.where is None else merge.where(into.excluded),
+        )
+    one = f"({', '.join('?' * len(merge.table.columns))})"
+    text = str(into.compile(dialect=sqlite.dialect()))
+    return text.replace(one, ", ".join([one] * rows))
 
 
 async def find(
