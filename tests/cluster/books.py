@@ -8,15 +8,30 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from tests.cluster.load import Load
 from tests.storm.crowd import Visit
 from tracker.store.database import Store, StoreUnavailable
 
 PAGE: Final = 300
 KIND: Final = {"opened": "o", "clicked": "c", "unsubscribed": "u"}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is wrong with the books of a load: nothing, where all three are empty.
+
+    `missing` were answered and aren't stored; `doubled` are stored more than once; nobody came for
+    the `unexplained`.
+    """
+
+    missing: frozenset[Visit] = frozenset()
+    doubled: frozenset[Visit] = frozenset()
+    unexplained: frozenset[Visit] = frozenset()
 
 
 class Books:
@@ -40,9 +55,19 @@ class Books:
             return False
         return True
 
-    def times(self) -> Counter[Visit]:
-        """Return how many events there are of each visit."""
-        return Counter(self.visits.values())
+    def holds(self, visits: set[Visit]) -> bool:
+        """Tell whether all of these are stored."""
+        return visits <= set(self.visits.values())
+
+    def balance(self, load: Load) -> Balance:
+        """Compare what was stored with what was answered, one to one."""
+        kept = Counter(visit for visit in self.visits.values() if visit in load)
+        return Balance(
+            missing=frozenset(load.done - kept.keys()),
+            doubled=frozenset(visit for visit, times in kept.items() if times > 1),
+            # Where the connection broke before the answer, the hit may have been kept.
+            unexplained=frozenset(kept.keys() - load.done - load.cut_off),
+        )
 
     def close(self) -> None:
         """Leave the store."""

@@ -51,24 +51,23 @@ class Part:
         return addresses
 
     def until(self, event: str, patience: float = PATIENCE, **facts: object) -> dict[str, Any]:
-        """Wait until this start of it has logged an event with these facts; return the line."""
-        found: list[dict[str, Any]] = []
+        """Wait until it has logged an event with these facts, of late; return the line."""
+        wait_for(
+            lambda: bool(self.logged(event, **facts)) or not self.running,
+            f"{self.name} to log {event} {facts}",
+            patience,
+        )
+        lines = self.logged(event, **facts)
+        assert lines, f"{self.name} ended without logging {event}; see {self.log}"
+        return lines[0]
 
-        def logged() -> bool:
-            found.extend(line for line in self.said() if line | {"event": event, **facts} == line)
-            return bool(found) or not self.running
+    def logged(self, event: str, **facts: object) -> list[dict[str, Any]]:
+        """Return the events with these facts that it has logged of late."""
+        return [line for line in self._said() if {"event": event, **facts}.items() <= line.items()]
 
-        wait_for(logged, f"{self.name} to log {event} {facts}", patience)
-        assert found, f"{self.name} ended without logging {event}; see {self.log}"
-        return found[0]
-
-    def said(self) -> Iterator[dict[str, Any]]:
-        """Give what it has logged since it was started."""
-        with self.log.open("rb") as said:
-            said.seek(self._since)
-            for line in said:
-                if line.startswith(b"{") and line.endswith(b"\n"):
-                    yield json.loads(line)
+    def forget(self) -> None:
+        """Let what it has logged so far be past."""
+        self._since = self.log.stat().st_size
 
     def stop(self) -> None:
         """Let it drain; return once it has."""
@@ -91,3 +90,11 @@ class Part:
         children = processes.children(self._process.pid)
         processes.kill(children)
         return len(children)
+
+    def _said(self) -> Iterator[dict[str, Any]]:
+        """Give what it has logged since it was started, or since it was told to forget."""
+        with self.log.open("rb") as said:
+            said.seek(self._since)
+            for line in said:
+                if line.startswith(b"{") and line.endswith(b"\n"):
+                    yield json.loads(line)

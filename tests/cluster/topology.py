@@ -7,7 +7,6 @@ Each edge has its workers, its office and its data folder. What stands on one si
 no other way to what stands on the other.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -87,6 +86,16 @@ class Topology:
             if not one.running:
                 one.start()
 
+    def held(self) -> int:
+        """Return how many events consumers hold that they haven't acknowledged."""
+        asked = self.bus.leader(STREAM).ask("jsz?accounts=true&streams=true&consumers=true")
+        return sum(
+            consumer["num_ack_pending"]
+            for account in asked.get("account_details", ())
+            for stream in account.get("stream_detail", ())
+            for consumer in stream.get("consumer_detail", ())
+        )
+
     def stores_more(self, more: int = 60) -> None:
         """Wait until so many more events have been stored."""
         self.books.read()
@@ -95,7 +104,7 @@ class Topology:
 
     def arrived(self, visits: set[Visit]) -> None:
         """Wait until all of these have been stored."""
-        self._read_until(lambda: visits <= self.books.times().keys(), "what was answered")
+        self._read_until(lambda: self.books.holds(visits), "what was answered")
 
     def _read_until(self, enough: Callable[[], bool], what: str) -> None:
         wait_for(lambda: self.books.read() and enough(), f"{what} to be stored", ARRIVES_WITHIN)
@@ -172,6 +181,6 @@ def _consumer(folder: Path, number: int, network: Network, store: Postgres) -> P
 def _settings(data: Path, network: Network, store: Postgres) -> dict[str, str]:
     return {
         "TRACKER_DATA": str(data),
-        "TRACKER_SINKS": json.dumps([f"nats://{network.hosts}/{STREAM}"]),
+        "TRACKER_SINKS": f"nats://{network.hosts}/{STREAM}?name=bus",
         "TRACKER_STORE_URL": store.url(DATABASE, network.store.address),
     }

@@ -81,8 +81,8 @@ class Postgres:
 
     @property
     def running(self) -> bool:
-        """Tell whether it has been started, and not ended."""
-        return self._process is not None
+        """Tell whether it lives."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:

@@ -124,6 +124,7 @@ def between(target: str) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
+            proxy.cut()
             asyncio.run_coroutine_threadsafe(_end(serving), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
@@ -132,10 +133,8 @@ def between(target: str) -> Iterator[Proxy]:
 
 async def _end(serving: asyncio.Server) -> None:
     serving.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    # Each sees that it was cut: to cancel a task of a server's is to have asyncio complain of it.
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
 def _in(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
