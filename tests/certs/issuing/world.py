@@ -27,6 +27,7 @@ from tests.servers.answers import Answers
 from tests.servers.authority import Pair
 from tests.servers.dns import Resolver, Zone
 from tests.servers.pebble import Pebble
+from tracker.shared.vault import place
 
 PATIENCE = 30.0
 
@@ -78,6 +79,7 @@ class World:
     folder: Path
     name: str
     https_port: int = 0
+    vault: str = ""  # the URL of the database of a vault that machines share
     ahead: float = 0  # seconds that this machine's clock is ahead of the CA's
     proven: list[str] = field(default_factory=list)
 
@@ -113,7 +115,8 @@ class World:
     @asynccontextmanager
     async def desk(self, **terms: Any) -> AsyncIterator[Desk]:
         """Open the vault and what a visit needs; the name is wanted and due."""
-        vault = await Vault.open(self.folder / "certs.db", self.master, patience=1)
+        at = place(self.vault or str(self.folder / "certs.db"))
+        vault = await Vault.open(at, self.master, patience=1)
         authority = Authority(self.terms(**terms), Accounts(vault), self.cache, self.clock)
         try:
             await authority.prepare()
@@ -145,13 +148,15 @@ class World:
 
 
 @asynccontextmanager
-async def looking_after(world: World, desk: Desk, *others: str) -> AsyncIterator[Issuer]:
+async def looking_after(
+    world: World, desk: Desk, *others: str, holder: str = "office"
+) -> AsyncIterator[Issuer]:
     """Run an issuer for the world's name, and for others."""
 
     async def wanted() -> list[str]:
         return [world.name, *others]
 
-    issuer = Issuer(desk, Leases(desk.vault, "office"), wanted, deliver=False)
+    issuer = Issuer(desk, Leases(desk.vault, holder), wanted, deliver=False)
     stopping = asyncio.Event()
     running = asyncio.create_task(issuer.run(stopping))
     try:
