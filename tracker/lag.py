@@ -3,9 +3,12 @@
 In: streams, and where the sink stands in each. Out: hits, bytes, and since when the oldest waits.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from tracker import counters, segment
 from tracker.counters import Counter
@@ -39,10 +42,12 @@ class Lag:
 
 
 def lag(streams: Iterable[Stream], positions: Mapping[str, Position]) -> Lag:
-    """Return what waits for a sink in all of some streams. Raises OSError, msgspec.DecodeError."""
+    """Return what waits for a sink in all of some streams. Raises OSError."""
     total = Lag()
     for stream in streams:
-        total += _lag(stream, positions.get(stream.name, START))
+        # What vanishes while it is looked at is what every sink has.
+        with contextlib.suppress(FileNotFoundError):
+            total += _lag(stream, positions.get(stream.name, START))
     return total
 
 
@@ -50,13 +55,16 @@ def _lag(stream: Stream, after: Position) -> Lag:
     size = backlog(stream, after)
     if not size:
         return Lag()
-    if size <= COUNTED:
-        found = stream.between(after, END)
-        return Lag(size, found.hits, found.first)
-    first = stream.read(after, 1).hits
+    try:
+        if size <= COUNTED:
+            found = stream.between(after, END)
+            return Lag(size, found.hits, found.first)
+        oldest = stream.read(after, 1).hits[0].at
+    except msgspec.DecodeError:  # a newer version wrote it
+        oldest = 0
     told = counters.read(stream.folder)
     usual = told[Counter.BYTES] / told[Counter.WRITTEN] if told[Counter.WRITTEN] else USUAL
-    return Lag(size, round(size / usual), first[0].at if first else 0, exact=False)
+    return Lag(size, round(size / usual), oldest, exact=False)
 
 
 def backlog(stream: Stream, after: Position) -> int:

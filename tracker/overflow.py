@@ -57,20 +57,16 @@ class Overflow:
                 forwarder.gives_up[stream] = upto
 
     def _of(self, stream: Stream) -> list[Held]:
-        """Return a stream's segments that sinks alone need: no worker writes there any more."""
-        present = segment.numbers(stream.folder)
         needed = [
             one.positions.get(stream.name, START)
             for one in self._spared
             if stream.name not in one.finished
         ]
         spared_from = min(needed, default=END).segment
-        held = []
-        for number in present[:-2] if stream.alive() else present:
-            with contextlib.suppress(FileNotFoundError):
-                size = segment.path_of(stream.folder, number).stat().st_size
-                held.append(Held(stream.name, number, size, spared=number >= spared_from))
-        return held
+        return [
+            Held(stream.name, number, size, spared=number >= spared_from)
+            for number, size in full(stream)
+        ]
 
     def _shout(self, filling: Filling, backlog: Mapping[str, int]) -> None:
         if filling.share < health.FILLING or time.monotonic() - self._shouted < SHOUT_EVERY:
@@ -84,3 +80,16 @@ class Overflow:
             "furthest_behind": max(backlog, key=backlog.__getitem__, default=None),
         }
         logger.error("spool_filling", extra=facts)
+
+
+def full(stream: Stream) -> list[tuple[int, int]]:
+    """Return number and size of a stream's segments that sinks alone need.
+
+    The worker that writes there, if it lives, is done with all but the last two. Raises OSError.
+    """
+    present = segment.numbers(stream.folder)
+    found = []
+    for number in present[:-2] if stream.alive() else present:
+        with contextlib.suppress(FileNotFoundError):
+            found.append((number, segment.path_of(stream.folder, number).stat().st_size))
+    return found

@@ -15,16 +15,19 @@ from typing import Final
 
 from certs.cache import Cache
 from certs.vault.master import MasterKey, MasterKeyError
-from tracker import counters, geo, health, ledger, rules
+from tracker import counters, geo, health, ledger, rules, size
 from tracker.counters import Counter
-from tracker.dead import DeadLetters
 from tracker.enrich.place import Database, PlaceError
 from tracker.enrich.tables import RulesError
 from tracker.health import Check, counted
 from tracker.lag import backlog
 from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.masked import masked
+from tracker.overflow import full
 from tracker.reader import START, SpoolReader, Stream
+from tracker.room import Bound, Filling
+from tracker.sink_standing import SinkStanding, standings
+from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store, StoreUnavailable
 from tracker.sweep import TORN, worker
 
@@ -46,7 +49,8 @@ class Places:
     master_key: Path
     rules: Path
     databases: Sequence[Path]
-    sinks: Sequence[str]
+    sinks: Sequence[SinkUrl]
+    bound: Bound
 
 
 def checks(at: Places, now: float) -> dict[str, Check]:
@@ -60,7 +64,7 @@ def _checks(at: Places, now: float) -> Iterator[tuple[str, Check]]:
     yield "edge", health.edge(workers, now)
     yield "spool", health.spool(workers, shutil.disk_usage(at.data).free)
     yield from _forwarded(at, streams)
-    if "store" in at.sinks:
+    if any(sink.scheme == "store" for sink in at.sinks):
         yield "store", _store(at.store)
     if at.certificates.exists():
         yield "certificates", _certificates(at, now)
@@ -74,33 +78,45 @@ def _forwarded(at: Places, streams: Sequence[Stream]) -> Iterator[tuple[str, Che
         waiting = sum(backlog(stream, START) for stream in streams)
         yield (
             "sinks",
-            Check("degraded", f"no back office has run here yet; {_bytes(waiting)} of hits wait"),
+            Check(
+                "degraded", f"no back office has run here yet; {size.shown(waiting)} of hits wait"
+            ),
         )
         return
     try:
         with contextlib.closing(Ledger.open(path)) as book:
-            dead = DeadLetters(book).count()
-            for sink in at.sinks:
-                yield f"sink {sink}", _sink(book, sink, streams, dead.get(sink, 0))
+            found = standings(book, SpoolReader(at.spool), at.sinks)
+            for one in found:
+                if one.state != "not in the settings":
+                    yield f"sink {one.name}", _sink(one)
+            yield "backlog", _backlog(at, found)
             yield "losses", _losses(book, streams)
     except LedgerUnavailable as error:
         yield "sinks", Check("down", str(error))
 
 
-def _sink(book: Ledger, sink: str, streams: Sequence[Stream], dead: int) -> Check:
-    finished, _ = book.finished()
-    positions = book.positions(sink)
-    left = sum(
-        backlog(stream, positions.get(stream.name, START))
-        for stream in streams
-        if stream.name not in finished
-    )
-    letters = f"; {counted(dead, 'dead letter')}: see 'tracker dead list'" if dead else ""
-    return Check("degraded" if left or dead else "ok", _waiting(left) + letters)
+def _sink(one: SinkStanding) -> Check:
+    dead = one.dead_letters
+    says = [_waiting(one.lag.bytes)]
+    if one.paused:
+        says.append("it is paused")
+    if dead:
+        says.append(f"{counted(dead, 'dead letter')}: see 'tracker dead list'")
+    if one.missed:
+        says.append(f"it missed some: 'tracker sinks replay {one.name}' brings them")
+    well = not (one.lag.bytes or dead or one.missed)
+    return Check("ok" if well else "degraded", "; ".join(says))
 
 
-def _waiting(size: int) -> str:
-    return f"{_bytes(size)} of hits wait for it" if size else "has every hit"
+def _backlog(at: Places, found: Sequence[SinkStanding]) -> Check:
+    free = shutil.disk_usage(at.data).free
+    held = sum(taken for stream in SpoolReader(at.spool).streams() for _, taken in full(stream))
+    furthest = max(found, key=lambda one: one.lag.bytes)
+    return health.backlog(Filling(held, at.bound.capacity(held, free)), furthest.name)
+
+
+def _waiting(left: int) -> str:
+    return f"{size.shown(left)} of hits wait for it" if left else "has every hit"
 
 
 def _losses(book: Ledger, streams: Sequence[Stream]) -> Check:
@@ -117,7 +133,7 @@ def _losses(book: Ledger, streams: Sequence[Stream]) -> Check:
         if totals.get(name)
     ]
     if torn := totals.get(TORN, 0):
-        told.append(f"{_bytes(torn)} torn when workers died, for which nobody was answered")
+        told.append(f"{size.shown(torn)} torn when workers died, for which nobody was answered")
     says = "; ".join(told) or "none, ever"
     return Check("degraded" if now else "ok", says)
 
@@ -150,8 +166,8 @@ def _file(path: Path) -> Check:
             (last,) = store.execute("select last from ingested").fetchone()
     except (sqlite3.Error, TypeError) as error:
         return Check("down", f"{path} can't be read: {error}")
-    size = path.stat().st_size
-    return Check("ok", f"the newest event has the number {last}; {_bytes(size)}")
+    taken = size.shown(path.stat().st_size)
+    return Check("ok", f"the newest event has the number {last}; {taken}")
 
 
 def _certificates(at: Places, now: float) -> Check:
@@ -192,11 +208,3 @@ def _rules(folder: Path) -> Check:
     except RulesError as error:
         return Check("degraded", str(error))
     return Check("ok", ", ".join(f"{one.name} {one.updated or 'as released'}" for one in tables))
-
-
-def _bytes(size: int) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size //= 1000
-    return f"{size} GB"

@@ -14,6 +14,7 @@ from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
 from tracker.health import Check, Health, Status, health
 from tracker.mistake import Exit, Mistake
+from tracker.room import Bound
 from tracker.settings import Settings
 
 ANSWER_WITHIN: Final = 5.0  # seconds
@@ -64,7 +65,8 @@ def _places(settings: Settings) -> standing.Places:
         master_key=settings.master_key_path,
         rules=settings.rules_folder,
         databases=settings.geo.databases,
-        sinks=[sink.name for sink in settings.sinks],
+        sinks=settings.sinks,
+        bound=Bound(settings.spool.limit, settings.spool.reserve),
     )
 
 
