@@ -223,9 +223,11 @@ class Posting:
 
     def _judge(self, hook: Hook, status: int, said: str) -> None:
         """Keep in mind whether a URL works; it does if it takes events, and if it refuses them."""
+        hook = self._hooks.get(hook.id, hook)  # as it is by now
         if status in {DONE, NEVER_AGAIN}:
             if hook.failing_since is not None:
                 self._healths[hook.id] = Health(hook.id, None, "")
+                self._hooks[hook.id] = replace(hook, failing_since=None, trouble="")
             return
         trouble = f"it answers {status}" if status else said
         if hook.failing_since is None or hook.trouble != trouble:
