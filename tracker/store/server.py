@@ -26,6 +26,7 @@ from tracker.store.dialect import Trouble
 READERS: Final = 4
 LOCK: Final = 0x54726B45  # "TrkE": what whoever writes holds, among the advisory locks
 CONNECT_WITHIN: Final = 5.0  # seconds, unless the URL says `connect_timeout`
+PING_WITHIN: Final = 5.0  # seconds in which a connection that was idle shows that it is alive
 STATEMENT_WITHIN: Final = 30.0  # seconds that a reader's statement may take; most take a thousandth
 ANSWER_WITHIN: Final = 40.0  # seconds after which a server that says nothing is given up
 
@@ -173,7 +174,7 @@ def _ask_whether_alive(
 ) -> None:
     """Have the pool connect anew where the server doesn't answer: `pool_pre_ping`, with an end."""
     try:
-        connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=CONNECT_WITHIN))
+        connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_WITHIN))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise DisconnectionError(str(error)) from error
 

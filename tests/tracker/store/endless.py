@@ -11,14 +11,17 @@ from tracker.store.row import row
 BATCH = 10
 
 
-async def main(where: str) -> None:
+async def main(where: str, name: str = "id") -> None:
     store = await Store.open(where)
     for first in itertools.count(0, BATCH):
-        batch = [row(document(number, tags=["sale"])) for number in range(first, first + BATCH)]
+        batch = [
+            row(document(number, id=f"{name}-{number:04}", tags=["sale"]))
+            for number in range(first, first + BATCH)
+        ]
         await store.insert(batch)
         sys.stdout.write("stored\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
