@@ -10,7 +10,6 @@ otherwise.
 
 import hashlib
 import hmac
-import ipaddress
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -56,8 +55,8 @@ def network_of(ip: str) -> str:
     address = parse_address(ip)
     if address is None:
         return ""
-    block = ipaddress.ip_network((address, KEPT_BITS[address.version]), strict=False)
-    return str(block.network_address)
+    shift = address.max_prefixlen - KEPT_BITS[address.version]
+    return str(type(address)(int(address) >> shift << shift))
 
 
 def pseudonym(text: str, key: bytes) -> str:

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -51,7 +52,7 @@ class Events:
         self._rules = rules
         self._versions = versions(rules)
         self._trouble = self._rules_trouble = ""
-        self._made: dict[Key, Event | None] = {}
+        self._made: OrderedDict[Key, Event | None] = OrderedDict()
         self._one_at_a_time = threading.Lock()
 
     @classmethod
@@ -84,7 +85,8 @@ class Events:
             if key not in self._made:
                 made = self._make(hit, company)
                 if len(self._made) >= KEPT:
-                    del self._made[next(iter(self._made))]
+                    # A plain dict would step over all that were removed before.
+                    self._made.popitem(last=False)
                 self._made[key] = made
             return self._made[key]
 
