@@ -1,11 +1,12 @@
 """Measure the store as it grows: events stored a second, bytes each, and how long a page takes.
 
     python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench | --keep FILE]
+                          [--rival] [--random-ids]
 
-One store grows to each size in turn. Its events are those of forty sending domains, one of which
-has more than half, over three months; of campaigns that a few of the recipients open often and most
-seldom, a click for nine opens, each within hours of its sending. They are stored a thousand at a
-time, each batch forced to disk with all its index entries and figures.
+One store grows to each size in turn, by the events of `bench.store_events`. They are stored as the
+back office does where it is behind: 2,000 at a time, one batch made ready while another is written,
+each batch forced to disk with all its index entries and figures. A line for each million says how
+fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`).
 
 A page is 100 events of the largest domain through the calls that the API makes, asked for many
 times from a warm store, each time from another place and for other values.
@@ -24,92 +25,95 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.event import ClientInfo, Domain, Event, Geolocation, Kind, Message, Verdict, encode
+from bench.store_events import DOMAINS, EVERY, FIRST, Traffic, a_reader, address, campaign
+from bench.store_rival import Rival
 from tracker.store import database
 from tracker.store.change import Change, Follower
 from tracker.store.database import Store
 from tracker.store.page import Unfinished
 from tracker.store.query import EVERYTHING, AllOf, AnyOf, Key, Match, Not, Tree, Walk
-from tracker.store.row import row
+from tracker.store.row import Row
 from tracker.store.stats import Stats
 from tracker.store.tally import ALL_MAIL
 
-DOMAINS: Final = tuple(f"news{number}.example" for number in range(40))
-SHARES: Final = (60.0, *(40 / 3.28 / number for number in range(1, 40)))  # Zipf's behind the first
-FIRST: Final = 1_750_000_000  # seconds
-EVERY: Final = 90 * 86_400 / 10_000_000  # seconds between two events: ten million in three months
-CAMPAIGN: Final = 25_000  # events until the next campaign begins
-READERS: Final = 400_000  # recipients of a campaign
-BATCH: Final = 1_000
+BATCH: Final = 2_000
+AT_ONCE: Final = 2  # batches on their way
+MADE: Final = 50_000  # events that are made before the clock runs for them
 ASKED: Final = 300
 WARMING: Final = 20
 MEDIAN, P99, RATE = 10.0, 50.0, 10_000  # the goals: milliseconds, and events a second
 MONTH: Final = 30 * 24  # hours
-AGENTS: Final = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/{0}.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS {0}_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
-    " Gecko) Mobile/15E148",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Thunderbird/{0}.2",
-)
-KINDS: Final[tuple[Kind, ...]] = ("opened", "clicked", "unsubscribed")
-PLACES: Final = (("US", "TX", "Austin"), ("US", "NY", "New York"), ("DE", "BE", "Berlin"))
-
-
-def reader(chance: random.Random) -> str:
-    """Return a recipient, one of the few thousand busiest more often than not."""
-    number = int(READERS * chance.random() ** 4)
-    return f"reader{number}@mail{number % 40}.example"
-
-
-def campaign(number: int, chance: random.Random) -> int:
-    """Return the campaign that the event of a number is of: the current one or one before."""
-    return max(0, number // CAMPAIGN - int(chance.expovariate(0.7)))
-
-
-def event(number: int, chance: random.Random) -> Event:
-    """Return the event of a number; the numbers are in the order of time."""
-    domain = chance.choices(DOMAINS, SHARES)[0]
-    sent, recipient = campaign(number, chance), reader(chance)
-    name = recipient.partition("@")
-    agent = chance.choice(AGENTS).format(chance.randrange(60, 140))
-    return Event(
-        event=chance.choices(KINDS, (89, 10, 1))[0],
-        id=f"{number:08}{chance.randbytes(7).hex()}",
-        timestamp=FIRST + EVERY * number,
-        domain=Domain(domain),
-        recipient=recipient,
-        recipient_domain=name[2],
-        ip=".".join(str(chance.randrange(256)) for _ in range(4)),
-        geolocation=Geolocation(*chance.choice(PLACES)),
-        client_info=ClientInfo("browser", "OS X", "desktop", "Safari", agent),
-        message=Message({"message-id": f"{sent}.{name[0]}@{domain}"}),
-        verdict=Verdict(),
-        tags=[f"campaign{sent}", "newsletter"][: chance.randrange(1, 3)],
-        url=f"https://shop{chance.randrange(900)}.example/p/{chance.randbytes(6).hex()}",
-    )
+MILLION: Final = 1_000_000
 
 
 @dataclass(slots=True)
 class Took:
-    """What storing so many events took: seconds, the processor's, and those spent on figures."""
+    """What storing so many events took: seconds, the processor's, and those spent on figures.
+
+    And bytes written, all told; and the seconds that the rival took.
+    """
 
     events: int = 0
     wall: float = 0.0
     cpu: float = 0.0
     figures: float = 0.0
+    written: int = 0
+    rival: float = 0.0
+
+    def __str__(self) -> str:
+        each, rate = 1e6 / self.events, self.events / self.wall
+        beside = f" ({self.rival / self.wall:.2f} x its rival)" if self.rival else ""
+        return (
+            f"{rate:,.0f} stored a second{beside}, {self.wall * each:.0f} us each:"
+            f" {self.cpu * each:.0f} of the processor, {self.figures * each:.0f} in figures;"
+            f" {self.written / self.events:,.0f} bytes written"
+        )
 
 
-async def fill(store: Store, first: int, size: int, took: Took) -> None:
-    """Insert the events from one number up to another."""
-    chance = random.Random(first)  # noqa: S311
-    for start in range(first, size, BATCH):
-        rows = [row(encode(event(number, chance))) for number in range(start, start + BATCH)]
-        wall, cpu = time.perf_counter(), time.process_time()
-        await store.insert(rows)
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What is filled, and with what."""
+
+    store: Store
+    traffic: Traffic
+    rival: Rival | None
+
+    async def grow(self, first: int, size: int, took: Took) -> None:
+        """Insert the events from one number up to another."""
+        chance = random.Random(first)  # noqa: S311
+        for start in range(first, size, MADE):
+            rows = list(self.traffic.rows(start, min(size, start + MADE), chance))
+            await self._insert(rows, took)
+            if self.rival is not None:
+                begun = time.perf_counter()
+                for some in batches(rows):
+                    await asyncio.to_thread(self.rival.insert, some)
+                took.rival += time.perf_counter() - begun
+
+    async def _insert(self, rows: Sequence[Row], took: Took) -> None:
+        wall, cpu, before = time.perf_counter(), time.process_time(), written()
+        waiting = batches(rows)
+
+        async def work() -> None:
+            for some in waiting:
+                await self.store.insert(some)
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         took.wall += time.perf_counter() - wall
         took.cpu += time.process_time() - cpu
+        took.written += written() - before
         took.events += len(rows)
+
+
+def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Give rows in batches."""
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+
+
+def written() -> int:
+    """Return how many bytes this process has written so far (proc(5))."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["wchar"])
 
 
 def timed(follower: Follower, took: Took) -> Follower:
@@ -145,8 +149,8 @@ def tagged(chance: random.Random, number: int) -> Tree:
 
 def message(chance: random.Random, number: int) -> Tree:
     """Return a condition that one message's events meet."""
-    name = reader(chance).partition("@")[0]
-    return Match("message-id", f"{campaign(number, chance)}.{name}@{DOMAINS[0]}")
+    sent = campaign(number, chance)
+    return Match("message-id", Traffic().message_id(sent, a_reader(chance), DOMAINS[0]))
 
 
 async def month(store: Store, chance: random.Random, size: int) -> object:
@@ -167,7 +171,7 @@ async def nobody(store: Store, _chance: random.Random, _size: int) -> object:
 QUESTIONS: Final[dict[str, Asked]] = {
     "by domain and time": page_of(lambda _chance, _number: EVERYTHING),
     "by kind, rare": page_of(lambda _chance, _number: Match("event", "unsubscribed")),
-    "by recipient": page_of(lambda chance, _number: Match("recipient", reader(chance))),
+    "by recipient": page_of(lambda chance, _number: Match("recipient", address(a_reader(chance)))),
     "by tag": page_of(tagged),
     "by message id": page_of(message),
     "AND, OR, NOT": page_of(
@@ -203,34 +207,31 @@ def rows_of(figures: dict[str, list[float]]) -> Iterator[str]:
         yield f"| {name} | {median:.2f} | {p99:.2f} | {met} |"
 
 
-def told(path: Path, size: int, took: Took) -> str:
-    """Say what storing took since the last size."""
-    each = 1e6 / took.events
-    rate = took.events / took.wall
-    met = "met" if rate >= RATE else f"**not met**: {RATE:,}"
+def on_disk(path: Path, size: int) -> str:
+    """Say how much room the store takes."""
     taken = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
-    return (
-        f"\n### {size:,} events\n\n{rate:,.0f} stored a second ({met}), {took.wall * each:.0f} µs"
-        f" each, {took.cpu * each:.0f} of them the processor's and {took.figures * each:.0f} for"
-        f" figures; {taken / size:,.0f} bytes on disk each.\n"
-    )
+    return f"{taken / size:,.0f} bytes on disk each"
 
 
-async def measure(path: Path, sizes: Sequence[int]) -> None:
+async def measure(path: Path, sizes: Sequence[int], traffic: Traffic, rival: Rival | None) -> None:
     """Let a store grow to each size, and print what it then takes."""
     store = await Store.open(path)
+    filling = Filling(store, traffic, rival)
     stored = await store.last()  # a number for each event
     followers = database.FOLLOWERS
     for size in sizes:
         if size < stored:
             continue
-        took = Took()
-        database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]
-        await fill(store, stored, size, took)
-        print(told(path, size, took) if size > stored else f"\n### {size:,} events\n")
-        stored = size
+        print(f"\n### {size:,} events\n", flush=True)
+        while stored < size:
+            took, upto = Took(), min(size, stored - stored % MILLION + MILLION)
+            database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]
+            await filling.grow(stored, upto, took)
+            stored = upto
+            met = "met" if took.events / took.wall >= RATE else f"**not met**: {RATE:,}"
+            print(f"- up to {stored:,}: {took}, {on_disk(path, stored)} ({met})", flush=True)
         answers = {name: await latency(store, ask, size) for name, ask in QUESTIONS.items()}
-        print("\n".join(rows_of(answers)), flush=True)
+        print("\n" + "\n".join(rows_of(answers)), flush=True)
         (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))  # noqa: S311
         print(
             f"\n`subject:nobody`, which nothing meets: {time.perf_counter() - begun:.2f} s, {found}"
@@ -244,13 +245,14 @@ def main() -> None:
     parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--folder", type=Path, help="where the store is written meanwhile")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="a store to go on with")
+    parser.add_argument("--rival", action="store_true", help="fill a plain table beside it")
+    parser.add_argument("--random-ids", action="store_true", help="message ids of no order")
     arguments = parser.parse_args()
-    sizes = sorted(arguments.events)
-    if arguments.keep:
-        asyncio.run(measure(arguments.keep, sizes))
-        return
     with TemporaryDirectory(dir=arguments.folder) as folder:
-        asyncio.run(measure(Path(folder) / "store.db", sizes))
+        path = arguments.keep or Path(folder) / "store.db"
+        rival = Rival(path.with_suffix(".rival.db")) if arguments.rival else None
+        traffic = Traffic(arguments.random_ids)
+        asyncio.run(measure(path, sorted(arguments.events), traffic, rival))
 
 
 if __name__ == "__main__":
