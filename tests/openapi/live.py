@@ -24,6 +24,7 @@ from tracker.recipients import Recipients
 from tracker.store.access import KeyRecords, Scope
 from tracker.store.database import Store
 from tracker.store.row import row
+from tracker.webhooks.client import Client
 
 EVENTS = 200
 
@@ -72,7 +73,17 @@ async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIter
         return Health("ok", {})
 
     keys = ApiKeys([digest(key)], KeyRecords(store))
-    app = api(store, keys, well, bytes, keyring=keyring, recipients=recipients, vault=lambda: vault)
+    webhooks = Client()
+    app = api(
+        store,
+        keys,
+        well,
+        bytes,
+        keyring=keyring,
+        recipients=recipients,
+        vault=lambda: vault,
+        webhooks=webhooks,
+    )
     server = Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
@@ -84,4 +95,5 @@ async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIter
         await serving
         ledger.close()
         await vault.close()
+        await webhooks.close()
         await store.close()

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tracker.api.app import api
 from tracker.api.keys import ApiKeys
 from tracker.health import Health
 from tracker.store.database import Store
+from tracker.webhooks.client import Client
 
 KEY = "key-0123456789abcdef0123456789abcdef"
 EVENTS = [
@@ -88,10 +90,12 @@ class Thread(threading.Thread):
             return Health("ok", {})
 
         store = await Store.open(self._folder / "store.db")
-        app = api(store, ApiKeys.of(KEY), health, lambda: b"")
+        webhooks = Client([ip_network("127.0.0.0/8")])
+        app = api(store, ApiKeys.of(KEY), health, lambda: b"", webhooks=webhooks)
         self.server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         self.ready.set()
         await self.server.serve([self.listener])
+        await webhooks.close()
         await store.close()
 
 

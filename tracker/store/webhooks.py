@@ -144,8 +144,8 @@ class Webhooks:
                 before.revisions if revisions is None else revisions,
             )
             _check(after)
-            if before == after:
-                return after
+            if _same(before, after):
+                return before
             await _drop(connection, domain, kind, set(before.urls) - set(after.urls))
             its = (webhook_table.c.domain == domain, webhook_table.c.kind == kind)
             values = {"batch": after.batch, "revisions": after.revisions}
@@ -154,7 +154,7 @@ class Webhooks:
             await _keep(connection, domain, kind, after, new)
             subject, was, is_ = f"{domain} {kind}", _told(before), _told(after)
             await record(connection, entry(who, "webhook.set", subject, before=was, after=is_))
-        return after
+            return _together(await hooks(connection, domain, kind), kind)
 
     async def remove(self, domain: str, kind: Kind, *, who: str) -> Webhook:
         """Remove all URLs of a kind, and what waits for them. Raises NoWebhook."""
@@ -218,6 +218,12 @@ async def _drop(connection: AsyncConnection, domain: str, kind: str, urls: Colle
     if gone:
         await connection.execute(delete(delivery_table).where(delivery_table.c.webhook.in_(gone)))
         await connection.execute(delete(webhook_table).where(webhook_table.c.id.in_(gone)))
+
+
+def _same(before: Webhook, after: Webhook) -> bool:
+    """Tell whether a change is none; URLs have no order."""
+    options = [(one.batch, one.revisions, set(one.urls)) for one in (before, after)]
+    return options[0] == options[1]
 
 
 def _told(webhook: Webhook) -> dict[str, Any]:
