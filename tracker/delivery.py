@@ -19,23 +19,12 @@ from tracker.dead import Letter, letter
 from tracker.enrich.company import Company
 from tracker.event import Event
 from tracker.hit import Hit
+from tracker.mistake import OUR_MISTAKES
 from tracker.progress import Progress
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
 
 DELIVER_WITHIN: Final = 30.0  # seconds until a sink that hangs is taken for one that is down
 MOST: Final = 4_000  # events at once; a batch of the spool holds about half as many
-
-# What a mistake of ours in pure code raises. A hit that runs into one would run into it for ever,
-# and the spool would fill up behind it.
-OUR_MISTAKES: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 logger = logging.getLogger(__name__)
 

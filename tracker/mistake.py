@@ -4,6 +4,19 @@ It reaches the terminal as that sentence and the process's exit status, never as
 """
 
 from enum import IntEnum
+from typing import Final
+
+# What a mistake of our own in pure code raises, which no person at a command can put right. What
+# runs into one would run into it for ever, and hold up all that comes behind it.
+OUR_MISTAKES: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class Exit(IntEnum):

@@ -169,7 +169,7 @@ class Nats:
         for node in alive:
             wait_for(lambda node=node: _healthy(node), f"{node.name} to be ready")  # type: ignore[misc]
         if len(self.nodes) > 1 and len(alive) * 2 > len(self.nodes):
-            wait_for(lambda: bool(_meta_leader(alive)), "the cluster to choose a leader")
+            wait_for(lambda: _formed(alive), "the cluster to choose a leader and follow it")
 
     def leader(self, stream: str) -> Node:
         """Wait until a stream has a leader that runs; return it."""
@@ -275,7 +275,10 @@ def _healthy(node: Node) -> bool:
     return node.ask("healthz?js-enabled-only=true").get("status") == "ok"
 
 
-def _meta_leader(nodes: Sequence[Node]) -> str:
-    """Return the leader that all of them name; "" before that."""
-    named = {node.ask("jsz").get("meta_cluster", {}).get("leader", "") for node in nodes}
-    return named.pop() if len(named) == 1 else ""
+def _formed(nodes: Sequence[Node]) -> bool:
+    """Tell whether one of the nodes leads, as all of them say, and has heard of the others."""
+    said = {node.name: node.ask("jsz").get("meta_cluster", {}) for node in nodes}
+    leaders = {one.get("leader", "") for one in said.values()}
+    leader = leaders.pop() if len(leaders) == 1 else ""
+    heard = {one["name"] for one in said.get(leader, {}).get("replicas", ()) if one["current"]}
+    return leader in said and {*said} <= heard | {leader}

@@ -50,7 +50,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a stream should be. 0 leaves it open: as many replicas as there can be, no bound.
+    """What a stream should be. 0 leaves it open: three replicas in a cluster, no bound.
 
     `prefix` begins its subjects. `asked` names what a person chose, which an existing stream is
     compared by. Times are in seconds.

@@ -5,7 +5,7 @@ what was asked for. A stream that would lose events is refused.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,9 +20,9 @@ NANOSECONDS: Final = 1_000_000_000
 # JetStream's numbers of what it refuses.
 NOT_FOUND: Final = 10059
 NAME_IN_USE: Final = 10058
-# More replicas than a single server, or than the servers of a cluster, can hold.
-TOO_MANY_REPLICAS: Final = frozenset({10074, 10005})
-REPLICAS: Final = (3, 1)  # what is tried where nothing was asked for
+SINGLE_SERVER: Final = 10074  # which can't hold several replicas, and never will
+TOO_FEW_SERVERS: Final = 10005  # in a cluster, at present
+REPLICAS: Final = 3  # where nothing was asked for
 
 logger = logging.getLogger(__name__)
 
@@ -145,25 +145,27 @@ def _comparable(wanted: Wanted, config: Config) -> Mapping[str, tuple[object, ob
 
 
 async def _make(connection: Connection, wanted: Wanted) -> Found:
-    """Make a stream with as many replicas as there can be, up to what was asked for."""
-    for replicas in _replicas(wanted.replicas):
-        try:
-            made = await connection.ask(
-                f"STREAM.CREATE.{wanted.name}", _config(wanted, replicas), Found
-            )
-        except ApiError as error:
-            if error.code == NAME_IN_USE and (found := await look(connection, wanted.name)):
-                return found  # another edge was quicker, with other parameters
-            if error.code not in TOO_MANY_REPLICAS or replicas == 1:
-                raise BusUnavailable(f"the stream {wanted.name} can't be made: {error}") from error
-        else:
-            logger.info("stream_made", extra={"stream": wanted.name, "replicas": replicas})
-            return made
-    raise AssertionError("one replica is always tried")
+    """Make a stream, on a server that is no cluster with the one replica that it can hold."""
+    replicas = wanted.replicas or REPLICAS
+    try:
+        return await _created(connection, wanted, replicas)
+    except ApiError as error:
+        if error.code == SINGLE_SERVER and replicas > 1:
+            return await _created(connection, wanted, 1)
+        if error.code == NAME_IN_USE and (found := await look(connection, wanted.name)):
+            return found  # another edge was quicker, with other parameters
+        # One replica instead would be for ever, and a server may just be starting.
+        few = f": there are fewer than {replicas} servers at present; or say replicas=1"
+        raise BusUnavailable(
+            f"the stream {wanted.name} can't be made: {error}"
+            f"{few if error.code == TOO_FEW_SERVERS else ''}"
+        ) from error
 
 
-def _replicas(asked: int) -> Sequence[int]:
-    return [asked, *(fewer for fewer in REPLICAS if fewer < asked)] if asked else REPLICAS
+async def _created(connection: Connection, wanted: Wanted, replicas: int) -> Found:
+    made = await connection.ask(f"STREAM.CREATE.{wanted.name}", _config(wanted, replicas), Found)
+    logger.info("stream_made", extra={"stream": wanted.name, "replicas": replicas})
+    return made
 
 
 def _config(wanted: Wanted, replicas: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tracker.bus.address import Address
 from tracker.bus.connection import BusUnavailable, Connection
 from tracker.bus.pulling import DONE, GIVEN_UP, IN_PROGRESS, Puller
 from tracker.consume.progress import Part, Progress
-from tracker.delivery import OUR_MISTAKES
+from tracker.mistake import OUR_MISTAKES
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.row import NotAnEvent, Row, row
 
