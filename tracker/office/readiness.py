@@ -1,13 +1,17 @@
 """Readiness: gathers what `tracker.health` judges."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from tracker import health
 from tracker.forward import Forwarder
 from tracker.health import Check, Health, SinkFacts, Status, counted
 from tracker.store.database import Store, StoreUnavailable
 from tracker.sweep import Survey, Sweep
+
+ANSWER_WITHIN: Final = 2.0  # seconds that the store has: whoever asks gives up before long
 
 
 def readiness(
@@ -60,9 +64,12 @@ def _facts(forwarder: Forwarder, survey: Survey, now: float) -> SinkFacts:
 
 async def _store(store: Store, away: Status) -> Check:
     try:
-        last = await store.last()
+        async with asyncio.timeout(ANSWER_WITHIN):
+            last = await store.last()
     except StoreUnavailable as error:
         return Check(away, str(error))
+    except TimeoutError:
+        return Check(away, f"the store hasn't answered within {ANSWER_WITHIN:g} s")
     if store.damaged:
         met = counted(len(store.damaged), "damaged event")
         return Check("degraded", f"answers, but passed {met} by; the log says which")

@@ -1,8 +1,10 @@
 """Readiness: one look at everything that the office depends on."""
 
 import asyncio
+import socket
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from rewriter.keyring import Keyring
@@ -102,3 +104,21 @@ def test_events_that_are_damaged_are_a_limp_and_are_counted(
     office.ledger.close()
     assert found.status == "degraded"
     assert "answers, but passed 2 damaged events by; the log says which" in found.checks["store"]
+
+
+def test_a_store_that_says_nothing_is_told_before_whoever_asks_gives_up(
+    tmp_path: Path, keyring: Keyring, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.office.readiness.ANSWER_WITHIN", 0.1)
+    office = Office(tmp_path, Kept())
+
+    async def ready(where: str) -> Health:
+        store = Store(where)
+        found = await readiness(office.sweep, office.forwarders, store, dict)()
+        await store.close()
+        return found
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = asyncio.run(ready(f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x"))
+    office.ledger.close()
+    assert found.checks["store"] == "the store hasn't answered within 0.1 s"
