@@ -39,6 +39,8 @@ class Receiver:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.posted: list[Posted] = []
+        self.taken: list[Posted] = []  # of these, what was answered with 200
+        self.refuse: Callable[[Posted], bool] = lambda posted: False  # noqa: ARG005
         self.connections = 0
         self.names: list[str] = []  # that TLS clients asked for
         self._answers: dict[str, list[int | Wild]] = {}
@@ -184,12 +186,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver = cast(_Server, self.server).receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        receiver.posted.append(Posted(self.path, dict(self.headers.items()), body))
-        answer = receiver.answer(self.path)
+        posted = Posted(self.path, dict(self.headers.items()), body)
+        receiver.posted.append(posted)
+        answer = 422 if receiver.refuse(posted) else receiver.answer(self.path)
         if callable(answer):
             answer(self.connection)
             self.close_connection = True
             return
+        if answer == 200:
+            receiver.taken.append(posted)
         said = f"said with {answer}".encode()
         head = f"HTTP/1.1 {answer} Said\r\nContent-Length: {len(said)}\r\n"
         if 300 <= answer < 400:

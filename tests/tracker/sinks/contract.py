@@ -24,6 +24,7 @@ from tracker.sinks.stdout import StdoutSink
 from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store
 
+LOOPBACK = ("127.0.0.0/8",)  # webhooks lead there in tests alone
 Told = list[tuple[str, int]]  # id and revision, in the order in which they are there
 
 
@@ -63,11 +64,12 @@ class Case:
     leaves: ClassVar[bool] = True  # it can be away, and come back
     hangs: ClassVar[bool] = True  # it can take a batch and not answer
     refuses: ClassVar[bool] = False  # there are events that it never takes
+    within: ClassVar[float] = 0.1  # seconds in which it takes a batch, connecting included
 
     def __init__(self, folder: Path) -> None:
         """Start what is real."""
         self.folder = folder
-        self.store = folder / "contract.db"
+        self.store = str(folder / "contract.db")
         self.output: int = subprocess.DEVNULL  # the standard output of a process with this sink
         self._opened: list[Store] = []
 
@@ -75,7 +77,7 @@ class Case:
         """Open the sink as an office that starts does. Whoever opened it closes it."""
         store = await Store.open(self.store, patience=0.2)
         self._opened.append(store)
-        (sink,) = opening.sinks([SinkUrl.parse(self.url)], Opened(store))
+        (sink,) = opening.sinks([SinkUrl.parse(self.url)], Opened(store, LOOPBACK))
         return sink
 
     async def kept(self) -> Told:

@@ -21,7 +21,7 @@ from tracker.store.database import Store
 async def main(url: str, path: str) -> None:
     """Deliver every batch."""
     store = await Store.open(path)
-    (sink,) = opening.sinks([SinkUrl.parse(url)], Opened(store))
+    (sink,) = opening.sinks([SinkUrl.parse(url)], Opened(store, ("127.0.0.0/8",)))
     for line in sys.stdin.buffer:
         batch = msgspec.json.decode(line, type=list[Event])
         sys.stderr.write("offered\n")
