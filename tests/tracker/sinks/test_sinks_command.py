@@ -34,8 +34,8 @@ SINKS = "store, file:events.jsonl?name=archive&events=clicked, stdout"
 def spool(folder: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """Have an edge worker's stream in a data folder, and three sinks in the settings."""
     monkeypatch.setenv("TRACKER_SINKS", SINKS)
-    tracker("keys", "new")
     (folder / "data" / "spool").mkdir(parents=True)
+    Keyring.new().save(folder / "data" / "keyring.json")
     worker = Worker(folder / "data" / "spool")
     yield worker
     worker.die()
