@@ -26,6 +26,8 @@ from tracker.masked import masked
 from tracker.overflow import full
 from tracker.reader import START, SpoolReader, Stream
 from tracker.room import Bound, Filling
+from tracker.shared.copy import FILE, Copy, CopyUnavailable
+from tracker.shared.told import dated
 from tracker.sink_standing import SinkStanding, standings
 from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store, StoreUnavailable
@@ -66,6 +68,8 @@ def _checks(at: Places, now: float) -> Iterator[tuple[str, Check]]:
     yield from _forwarded(at, streams)
     if any(sink.scheme == "store" for sink in at.sinks):
         yield "store", _store(at.store)
+    if "://" in at.store:
+        yield "shared", _shared(at)
     if at.certificates.exists():
         yield "certificates", _certificates(at, now)
     yield "places", _places(at, now)
@@ -168,6 +172,16 @@ def _file(path: Path) -> Check:
         return Check("down", f"{path} can't be read: {error}")
     taken = size.shown(path.stat().st_size)
     return Check("ok", f"the newest event has the number {last}; {taken}")
+
+
+def _shared(at: Places) -> Check:
+    try:
+        if (copy := Copy.there(at.data / FILE, masked(at.store))) is None:
+            return Check("degraded", "nothing of what machines share is on this machine yet")
+        with contextlib.closing(copy):
+            return Check("ok", dated(copy.current()))
+    except CopyUnavailable as error:
+        return Check("degraded", str(error))
 
 
 def _certificates(at: Places, now: float) -> Check:

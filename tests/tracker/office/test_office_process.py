@@ -51,7 +51,7 @@ def test_an_office_that_is_told_to_stop_forwards_what_there_is_and_goes(
     tmp_path: Path, keyring: Keyring, worker: Worker
 ) -> None:
     with working(tmp_path) as (office, url):
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
         hits = [click(token(keyring)) for _ in range(3)]
         worker.write(*hits)
         office.send_signal(signal.SIGTERM)
@@ -80,7 +80,10 @@ def test_health_and_figures_are_answered_without_a_key(
     worker.write(click(token(keyring)))
     with working(tmp_path, "stdout") as (office, url):
         first_event(office)
-        ready, figures = httpx.get(f"{url}/readyz"), httpx.get(f"{url}/metrics")
+        ready, figures = (
+            httpx.get(f"{url}/readyz", timeout=60),
+            httpx.get(f"{url}/metrics", timeout=60),
+        )
     assert ready.json()["checks"]["edge"] == "1 edge worker alive"
     assert ready.json()["checks"]["places"] == "no City database: every place is Unknown"
     assert {"sink stdout", "spool", "store"} <= set(ready.json()["checks"])
@@ -147,11 +150,11 @@ def test_a_store_that_is_damaged_stops_nothing_else_and_joins_in_once_it_is_mend
     with working(tmp_path, "stdout", "store") as (office, url):
         first_event(office)
         auth = ("api", (tmp_path / "api.key").read_text().strip())
-        asked = httpx.get(f"{url}/v3/example.com/events", auth=auth)
-        ready = httpx.get(f"{url}/readyz")
+        asked = httpx.get(f"{url}/v3/example.com/events", auth=auth, timeout=60)
+        ready = httpx.get(f"{url}/readyz", timeout=60)
         (tmp_path / "store.db").unlink()
         deadline = time.monotonic() + 60
-        while httpx.get(f"{url}/readyz").json()["statuses"]["sink store"] != "ok":
+        while httpx.get(f"{url}/readyz", timeout=60).json()["statuses"]["sink store"] != "ok":
             assert time.monotonic() < deadline
         office.send_signal(signal.SIGTERM)
         assert office.wait() == 0

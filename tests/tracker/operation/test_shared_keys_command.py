@@ -12,8 +12,10 @@ from rewriter.keyring import Keyring
 from tests.servers.ports import free_port
 from tests.servers.stores import only_postgresql
 from tests.tracker.operation.conftest import Tracker
+from tracker.masked import masked
 from tracker.mistake import Exit
 from tracker.shared.copy import FILE, Copy
+from tracker.shared.told import PARTS
 from tracker.store.database import Store
 from tracker.store.signing import Machine, Signing
 from tracker.store.suppressions import Changed, Mark
@@ -118,6 +120,23 @@ def test_who_is_suppressed_is_told_from_the_copy_while_the_store_is_away(
     said = tracker(*ask)
     assert (said.status, said.out) == (1, "ann@example.net has unsubscribed: *\n")
     assert said.err == "the store is away: this is as of 2026-11-18 11:06 UTC\n"
+
+
+def test_without_a_back_office_it_is_told_as_of_when_the_copies_are(
+    tracker: Tracker, url: str
+) -> None:
+    tracker("keys", "new")
+    Path("data/spool").mkdir()
+    ask = ("status", "--json")
+    assert json.loads(tracker(*ask).out)["checks"]["shared"] == (
+        "nothing of what machines share is on this machine yet"
+    )
+    copy = Copy.open(Path("data") / FILE, masked(url))
+    copy.note_current(dict.fromkeys(PARTS, 1_795_000_000.0))
+    copy.close()
+    assert json.loads(tracker(*ask).out)["checks"]["shared"] == (
+        "settings, keyring, suppressions and API keys are as of 2026-11-18 11:06 UTC"
+    )
 
 
 def test_keys_do_not_wait_where_no_machine_shares_them(
