@@ -28,7 +28,8 @@ from tracker.bus.address import Access, Address
 from tracker.bus.credentials import BadCredentials, Credentials
 
 CONNECT_WITHIN: Final = 3.0  # seconds a server
-ANSWER_WITHIN: Final = 5.0  # seconds a request
+# Seconds a question. While a cluster has no leader it drops questions; asking again is quicker.
+ANSWER_WITHIN: Final = 2.0
 CLOSE_WITHIN: Final = 1.0  # seconds; a server that hangs takes nothing any more
 # A server that shows no life for three of them is gone, whatever TCP says.
 PING_EVERY: Final = 5
@@ -132,12 +133,16 @@ class Connection:
             raise BusUnavailable(f"{self.host} can't be written to: {_said(error)}") from error
 
     async def ask(
-        self, what: str, question: Mapping[str, Any] | None, kind: type[Answer]
+        self,
+        what: str,
+        question: Mapping[str, Any] | None,
+        kind: type[Answer],
+        within: float = ANSWER_WITHIN,
     ) -> Answer:
         """Ask JetStream, such as `STREAM.INFO.EVENTS`. Raises ApiError and BusUnavailable."""
         body = msgspec.json.encode(question) if question else b""
         try:
-            answer = await self._client.request(f"$JS.API.{what}", body, timeout=ANSWER_WITHIN)
+            answer = await self._client.request(f"$JS.API.{what}", body, timeout=within)
             if (refused := _answered.decode(answer.data).error) is not None:
                 raise ApiError(refused.err_code, refused.description)
             return msgspec.json.decode(answer.data, type=kind)
@@ -148,7 +153,7 @@ class Connection:
         except NatsTimeout as error:
             self.check()
             raise BusUnavailable(
-                f"JetStream doesn't answer at {self.host} within {ANSWER_WITHIN:g} s{self._why()}"
+                f"JetStream doesn't answer at {self.host} within {within:g} s{self._why()}"
             ) from error
         except (Error, OSError, msgspec.MsgspecError) as error:
             self.check()

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from tracker.bus.connection import ApiError, BusUnavailable, Connection
-from tracker.bus.stream import NANOSECONDS
+from tracker.bus.stream import MADE_WITHIN, NANOSECONDS
 
 NOT_FOUND: Final = 10014  # JetStream's number for a consumer that there isn't
 ONE_ALONE: Final = frozenset({10099, 10100})  # and for a second one on a work queue
@@ -98,7 +98,8 @@ async def _make(connection: Connection, stream: str, name: str) -> Durable:
         },
     }
     try:
-        return await connection.ask(f"CONSUMER.DURABLE.CREATE.{stream}.{name}", question, Durable)
+        what = f"CONSUMER.DURABLE.CREATE.{stream}.{name}"
+        return await connection.ask(what, question, Durable, MADE_WITHIN)
     except ApiError as error:
         if found := await look(connection, stream, name):
             return found  # another process was quicker

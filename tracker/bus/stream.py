@@ -4,6 +4,7 @@ In: a Connection and what is Wanted. Out: what the stream says of itself, and ho
 what was asked for. A stream that would lose events is refused.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ NOT_FOUND: Final = 10059
 NAME_IN_USE: Final = 10058
 SINGLE_SERVER: Final = 10074  # which can't hold several replicas, and never will
 TOO_FEW_SERVERS: Final = 10005  # in a cluster, at present
+MADE_WITHIN: Final = 5.0  # seconds
+LED_WITHIN: Final = 5.0  # seconds until replicas have chosen who leads them
+LOOK_EVERY: Final = 0.1
 REPLICAS: Final = 3  # where nothing was asked for
 
 logger = logging.getLogger(__name__)
@@ -90,7 +94,10 @@ async def ensure(connection: Connection, wanted: Wanted) -> Found:
 
     What else isn't as a person asked for is logged.
     """
-    found = await look(connection, wanted.name) or await _make(connection, wanted)
+    found = await look(connection, wanted.name)
+    if found is None:
+        found = await _make(connection, wanted)
+        await _led(connection, wanted.name)
     differences = list(compare(wanted, found.config))
     if fatal := [one.says for one in differences if one.fatal]:
         raise BusUnavailable(f"the stream {wanted.name} can't be used: it {'; it '.join(fatal)}")
@@ -162,8 +169,18 @@ async def _make(connection: Connection, wanted: Wanted) -> Found:
         ) from error
 
 
+async def _led(connection: Connection, name: str) -> None:
+    """Wait until a stream that was made takes messages. Raises BusUnavailable."""
+    deadline = asyncio.get_running_loop().time() + LED_WITHIN
+    while (found := await look(connection, name)) is None or not found.cluster.leader:
+        if asyncio.get_running_loop().time() > deadline:
+            raise BusUnavailable(f"the stream {name} has no leader within {LED_WITHIN:g} s")
+        await asyncio.sleep(LOOK_EVERY)
+
+
 async def _created(connection: Connection, wanted: Wanted, replicas: int) -> Found:
-    made = await connection.ask(f"STREAM.CREATE.{wanted.name}", _config(wanted, replicas), Found)
+    question = _config(wanted, replicas)
+    made = await connection.ask(f"STREAM.CREATE.{wanted.name}", question, Found, MADE_WITHIN)
     logger.info("stream_made", extra={"stream": wanted.name, "replicas": replicas})
     return made
 

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tracker.bus import dead, durable, stream
+from tracker.bus import dead
 from tracker.bus.address import Address
 from tracker.bus.connection import BusUnavailable, Connection
 from tracker.bus.message import Message
 from tracker.bus.publishing import Publisher, TooLarge
+from tracker.bus.standing import standing
 from tracker.commands.consume import source
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
@@ -23,7 +24,7 @@ from tracker.commands.stored import log_change
 from tracker.health import counted
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
-from tracker.size import shown
+from tracker.sinks.url import SinkUrl
 
 Result = TypeVar("Result")
 Numbers = Annotated[
@@ -39,7 +40,7 @@ app = typer.Typer(no_args_is_help=True, help="The bus between edges and the stor
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """Tell what the stream holds, where its replicas are, and how far the store is."""
     settings = configured(config)
-    found = _run(_status(settings))
+    found = told(source(settings), settings.consume.durable)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
@@ -47,6 +48,11 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
         for name, says in found.items():
             table.add_row(name, printable(says))
         Console(highlight=False, soft_wrap=True).print(table)
+
+
+def told(url: SinkUrl, follower: str) -> dict[str, str]:
+    """Return what the bus tells of a stream and of who follows it. Raises Mistake."""
+    return _run(standing(Address.of(url.address, url.options, os.environ), follower))
 
 
 @app.command("dead")
@@ -93,50 +99,6 @@ def discard(numbers: Numbers = None, config: Config = None, yes: Yes = False) ->
     count = _run(_discard(settings, numbers))
     _told(settings, "bus.discard", numbers, count)
     typer.echo(f"{counted(count, 'dead letter')} discarded")
-
-
-async def _status(settings: Settings) -> dict[str, str]:
-    async with _connected(settings) as (connection, address):
-        name = address.stream.name
-        there = await stream.look(connection, name)
-        if there is None:
-            return {"stream": f"{name} isn't there yet: the first edge or consumer makes it"}
-        follows = await durable.look(connection, name, settings.consume.durable)
-        letters = await stream.look(connection, dead.graveyard(address.stream).name)
-        differs = "; it ".join(one.says for one in stream.compare(address.stream, there.config))
-    return {
-        "stream": f"{name}, as wanted" if not differs else f"{name}: it {differs}",
-        "holds": _holds(there),
-        "replicas": _replicas(there),
-        "store": _follows(follows),
-        "dead letters": str(letters.state.messages if letters else 0),
-    }
-
-
-def _holds(there: stream.Found) -> str:
-    most = f" of {shown(there.config.max_bytes)}" if there.config.max_bytes > 0 else ""
-    return f"{counted(there.state.messages, 'event')}, {shown(there.state.bytes)}{most}"
-
-
-def _replicas(there: stream.Found) -> str:
-    """Say which servers have it, and whether they have all of it."""
-    behind = [
-        f"{one.name} is away" if one.offline else f"{one.name} is {one.lag} behind"
-        for one in there.cluster.replicas
-        if one.offline or not one.current
-    ]
-    level = there.config.num_replicas - len(behind)
-    says = f"{level} of {there.config.num_replicas} in sync, led by {there.cluster.leader or '?'}"
-    return f"{says}; {', '.join(behind)}" if behind else says
-
-
-def _follows(follows: durable.Durable | None) -> str:
-    if follows is None:
-        return "no consumer has run yet"
-    return (
-        f"{counted(follows.num_pending, 'event')} wait for it,"
-        f" {follows.num_ack_pending} held by consumers"
-    )
 
 
 async def _letters(settings: Settings) -> list[dead.Letter]:

@@ -1,6 +1,7 @@
 """`tracker sinks`: where events go, how far each place has come, and what to do about it."""
 
 import time
+from importlib import import_module
 from typing import Annotated, Final
 
 import msgspec
@@ -68,7 +69,7 @@ def status(name: Name, config: Config = None, as_json: AsJson = False) -> None:
         typer.echo(msgspec.json.encode(found[name]).decode())
         return
     console = Console(highlight=False, soft_wrap=True)
-    for what, says in _facts(found[name]):
+    for what, says in [*_facts(found[name]), *_bus(settings, name)]:
         console.print(Text.assemble((f"{what:<11}", "dim"), printable(says)))
 
 
@@ -192,6 +193,16 @@ def _facts(one: SinkStanding) -> list[tuple[str, str]]:
         for order in one.replays
     ]
     return facts
+
+
+def _bus(settings: Settings, name: str) -> list[tuple[str, str]]:
+    """Say what a bus tells of its stream, if the sink is one."""
+    url = next((url for url in settings.sinks if url.name == name), None)
+    if url is None or url.scheme != "nats":
+        return []
+    # Its client is loaded where there is a bus.
+    bus = import_module("tracker.commands.bus")
+    return list(bus.told(url, settings.consume.durable).items())
 
 
 def _wants(one: SinkStanding) -> str:

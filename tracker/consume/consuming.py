@@ -28,8 +28,10 @@ from tracker.mistake import OUR_MISTAKES
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.row import NotAnEvent, Row, row
 
-# Seconds after which an end that failed is tried again, by failures in a row; the last repeats.
-RETRY_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
+# Seconds after which an end that failed is tried again, by failures in a row; the last repeats. A
+# bus that is away is soon back; a store is offered, and gives back, thousands of events each time.
+BUS_AFTER: Final = (0.2, 0.5, 1.0, 2.0)
+STORE_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
 STORE_WITHIN: Final = 30.0  # seconds until a store that hangs is taken for one that is away
 # Held messages are asked time for, thrice before they would go to another process.
 HEARTBEAT: Final = durable.ACK_WAIT / 3
@@ -70,7 +72,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - the top of a supervised loop
                 known = isinstance(error, BusUnavailable)
                 says = str(error) if known else f"a mistake in this program: {_where(error)}"
-                wait = self._fail("bus", self.progress.bus, says)
+                wait = self._fail("bus", self.progress.bus, says, BUS_AFTER)
                 await _pause(wait, stopping)
 
     async def _one_life(self, stopping: asyncio.Event) -> None:
@@ -117,7 +119,7 @@ class Consumer:
         try:
             refused = found.refused + await self._insert(found.events)
         except StoreUnavailable as error:
-            wait = self._fail("store", self.progress.store, str(error))
+            wait = self._fail("store", self.progress.store, str(error), STORE_AFTER)
             # All of them: another process may reach the store where this one doesn't.
             await puller.give_back([*messages, *puller.empty()], wait)
             self._held = ()
@@ -175,8 +177,8 @@ class Consumer:
                 self.progress.stream = await stream.look(connection, name)
             await asyncio.sleep(WATCH_EVERY)
 
-    def _fail(self, end: str, part: Part, says: str) -> float:
-        wait = RETRY_AFTER[min(part.in_a_row, len(RETRY_AFTER) - 1)]
+    def _fail(self, end: str, part: Part, says: str, after: Sequence[float]) -> float:
+        wait = after[min(part.in_a_row, len(after) - 1)]
         if part.fail(says, wait):
             logger.error("consume_unavailable", extra={"end": end, "reason": says})
         return wait

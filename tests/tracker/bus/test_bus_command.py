@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_status_tells_what_the_stream_holds_and_who_has_it(tracker: Tracker, url
     assert told["dead letters"] == "0"
     bury(url)
     assert "held by consumers" in tracker("bus", "status").out
+
+
+def test_a_sink_s_status_tells_what_its_stream_says(tracker: Tracker, url: str) -> None:
+    asyncio.run(deliver(url, *some(0, 2)))
+    said = tracker("sinks", "status", url.partition("?")[0])
+    assert said.status == Exit.OK
+    assert re.search(r"^holds +2 events, \d+ bytes of 1 GB$", said.out, re.MULTILINE)
+    assert re.search(r"^replicas +1 of 1 in sync, led by n1$", said.out, re.MULTILINE)
 
 
 def test_status_tells_how_a_stream_differs(
