@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store import schema
 from tracker.store.change import parts
-from tracker.store.dialect import write
+from tracker.store.dialect import of, write
 from tracker.store.figures import NEAR_BYTES, SLOTS, Pair, key
 from tracker.store.merge import Merge
 from tracker.store.row import Row
@@ -64,13 +64,11 @@ async def forget(connection: AsyncConnection, rows: Iterable[Row]) -> None:
 
 async def _kept(connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Pair]:
     found: dict[bytes, Pair] = {}
-    for part in parts(keys):
-        there = select(pair_table).where(pair_table.c.key.in_(part))
-        for row in await connection.execute(there):
-            known, *hours, tags, tagged = row
-            told = tuple(tags.split("\n")) if tags else ()
-            slots = dict(zip(SLOTS, hours, strict=True))
-            found[known] = Pair(**slots, tags=told, tagged_delivery=tagged)
+    asked, columns = [(known,) for known in keys], list(pair_table.columns)
+    for row in await of(connection).find(connection, pair_table, columns, asked):
+        told = tuple(row.tags.split("\n")) if row.tags else ()
+        slots = {name: getattr(row, name) for name in SLOTS}
+        found[row.key] = Pair(**slots, tags=told, tagged_delivery=bool(row.tagged_delivery))
     return found
 
 

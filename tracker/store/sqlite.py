@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Column, Connection, FromClause, Row, Table, select, text, tuple_
+from sqlalchemy import URL, Column, Connection, FromClause, Row, Table, text
 from sqlalchemy import event as hook
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
@@ -20,7 +20,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from tracker.store.change import parts
 from tracker.store.dialect import Dropped
 from tracker.store.merge import Merge
 
@@ -182,12 +181,25 @@ async def find(
     columns: Sequence[Column[Any]],
     keys: Sequence[tuple[Any, ...]],
 ) -> Sequence[Row[Any]]:
-    """Return columns of the rows that have one of the keys."""
-    key = tuple_(*table.primary_key.columns)
+    """Return columns of the rows that have one of the keys; what they hold is as it is kept."""
+    key = tuple(column.name for column in table.primary_key.columns)
     found: list[Row[Any]] = []
-    for some in parts(keys):
-        found += (await connection.execute(select(*columns).where(key.in_(some)))).all()
+    for some in _strides(keys, AT_ONCE // len(key)):
+        text = _asking(table, tuple(column.name for column in columns), key, len(some))
+        values = tuple(chain.from_iterable(some))
+        found += (await connection.exec_driver_sql(text, values)).all()
     return found
+
+
+@cache
+def _asking(table: Table, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
+    one = f"({', '.join('?' * len(key))})"
+    return ASKED.format(
+        columns=", ".join(columns),
+        table=table.name,
+        key=", ".join(key),
+        rows=", ".join([one] * rows),
+    )
 
 
 async def make_room(connection: AsyncConnection, times: Iterable[int]) -> None:
@@ -199,6 +211,7 @@ async def drop_before(connection: AsyncConnection, before: int) -> Dropped:  # n
     return Dropped(0, before)
 
 
+ASKED: Final = "SELECT {columns} FROM {table} WHERE ({key}) IN (VALUES {rows})"
 COUNTED: Final = {"preserve_rowcount": True}
 
 
