@@ -147,6 +147,8 @@ async def find(
 
     Joined with a table of keys: a list of them would be looked for by as many ORs.
     """
+    if not keys:
+        return []
     key = list(table.primary_key.columns)
     asked = _rows(key)
     found = select(*columns).join(asked, and_(*(asked.c[each.name] == each for each in key)))

@@ -109,6 +109,8 @@ def reason(error: DBAPIError) -> str:
 
 def meaning(error: BaseException) -> str:
     """Say what an error of the driver's says, and what it means."""
+    if isinstance(error, asyncpg.InterfaceError) and "closed" in str(error):
+        return "the connection broke off; it goes on by itself"
     code = getattr(error, "sqlstate", None) or ""
     said = str(error).partition("\n")[0].rstrip(".")
     meant = next((meant for begins, meant in MEANT if code.startswith(begins)), "")
