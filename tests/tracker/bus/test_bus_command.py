@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.tracker.operation.conftest import Tracker
 from tracker.bus import dead, durable
 from tracker.bus.message import Message
 from tracker.bus.pulling import Puller
+from tracker.ledger import FILE, Ledger
 from tracker.mistake import Exit
 
 
@@ -59,7 +61,11 @@ def test_status_tells_what_the_stream_holds_and_who_has_it(tracker: Tracker, url
     assert "held by consumers" in tracker("bus", "status").out
 
 
-def test_a_sink_s_status_tells_what_its_stream_says(tracker: Tracker, url: str) -> None:
+def test_a_sink_s_status_tells_what_its_stream_says(
+    tracker: Tracker, folder: Path, url: str
+) -> None:
+    (folder / "data").mkdir(mode=0o700)
+    Ledger.open(folder / "data" / FILE).close()
     asyncio.run(deliver(url, *some(0, 2)))
     said = tracker("sinks", "status", url.partition("?")[0])
     assert said.status == Exit.OK
