@@ -3,7 +3,8 @@
 In: the alerts that the vault keeps. Out: a small JSON document each, by POST.
 
 Promise: an alert is posted until the other side answers with 2xx, across restarts, and then no
-more; it may arrive twice when the machine dies in between. One that is refused holds up no other.
+more, by one of the machines that share the vault; it may arrive twice when that dies in between.
+One that is refused holds up no other.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ import msgspec
 from certs.expiry import Alert
 from certs.vault.alerts import Alerts
 from certs.vault.database import Vault
+from certs.vault.leases import Leases
 
 RETRY_AFTER: Final = (5.0, 30.0, 120.0, 600.0, 3_600.0)  # seconds; the last repeats
 LOOK_EVERY: Final = 2.0
 ANSWER_WITHIN: Final = 10.0
+LEASE: Final = "alerts/webhook"  # the other leases have names of hosts
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +39,17 @@ class Turn:
     refusals: int = 0
 
 
-async def deliver(vault: Vault, url: str, *, retry_after: Sequence[float] = RETRY_AFTER) -> None:
-    """Post alerts for ever. Raises VaultUnavailable."""
+async def deliver(
+    vault: Vault, url: str, leases: Leases, *, retry_after: Sequence[float] = RETRY_AFTER
+) -> None:
+    """Post alerts for ever, while no other machine does. Raises VaultUnavailable."""
     alerts, turns = Alerts(vault), dict[Alert, Turn]()
     # No redirects: what is posted here is for the address that the operator set, and no other.
     async with httpx.AsyncClient(follow_redirects=False, timeout=ANSWER_WITHIN) as client:
         while True:
             waiting = await alerts.undelivered()
+            if waiting and not await leases.take(LEASE, time.time()):
+                waiting = []
             turns = {alert: turns.get(alert, Turn()) for alert in waiting}
             for alert, turn in turns.items():
                 if turn.at > time.monotonic():

@@ -124,7 +124,7 @@ class Certificates:
             self._issuer = Issuer(desk, leases, self._wanted, deliver=bool(settings.webhook))
             self._tell("")
             if settings.webhook:
-                posting = asyncio.create_task(_deliver(self.vault, settings.webhook))
+                posting = asyncio.create_task(_deliver(self.vault, settings.webhook, leases))
                 closing.callback(posting.cancel)
             await self._issuer.run(stopping)
 
@@ -159,10 +159,10 @@ class Certificates:
         self._trouble = trouble
 
 
-async def _deliver(vault: Vault, url: str) -> None:
+async def _deliver(vault: Vault, url: str, leases: Leases) -> None:
     while True:
         with contextlib.suppress(VaultUnavailable):
-            await deliver(vault, url)
+            await deliver(vault, url, leases)
         await asyncio.sleep(TRY_EVERY)
 
 

@@ -17,6 +17,7 @@ from certs.expiry import Alert
 from certs.issuing.issuer import Overview
 from certs.vault.alerts import Alerts
 from certs.vault.database import Vault
+from certs.vault.leases import Leases
 from tests.servers.ports import free_port
 from tests.tracker.certificates import filled
 from tracker.domains import TrackingDomain
@@ -83,7 +84,7 @@ async def test_an_alert_is_posted_until_it_is_taken_and_follows_no_redirect(
         return not await Alerts(vault).undelivered()
 
     url = f"http://127.0.0.1:{hook.port}/hook"
-    posting = asyncio.create_task(deliver(vault, url, retry_after=(0.01,)))
+    posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office"), retry_after=(0.01,)))
     await _until(taken)
     posting.cancel()
     expected = {
@@ -108,10 +109,28 @@ async def test_an_alert_that_is_always_refused_holds_up_no_other(vault: Vault, h
     async def taken() -> bool:
         return await Alerts(vault).undelivered() == [refused]
 
-    posting = asyncio.create_task(deliver(vault, f"http://127.0.0.1:{hook.port}/hook"))
+    url = f"http://127.0.0.1:{hook.port}/hook"
+    posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office")))
     await _until(taken)
     posting.cancel()
     assert [body["name"] for _, body in hook.got] == [refused.name, other.name]
+
+
+async def test_of_two_machines_one_posts_each_alert(vault: Vault, hook: Hook) -> None:
+    hook.answers = []
+    names = [f"{number}.example.com" for number in range(20)]
+    for name in names:
+        await Alerts(vault).raise_(msgspec.structs.replace(ALERT, name=name), deliver=True)
+
+    async def taken() -> bool:
+        return not await Alerts(vault).undelivered()
+
+    url = f"http://127.0.0.1:{hook.port}/hook"
+    both = [asyncio.create_task(deliver(vault, url, Leases(vault, one))) for one in ("a", "b")]
+    await _until(taken)
+    for posting in both:
+        posting.cancel()
+    assert sorted(body["name"] for _, body in hook.got) == sorted(names)
 
 
 @pytest.mark.parametrize(
