@@ -3,9 +3,9 @@
     python -m tests.cluster --minutes 30
     python -m tests.cluster --minutes 30 --seed 7    # the same order once more
 
-Prints a line for each round of three faults: what happened, how many were answered, how many of
-them couldn't be, and how many events there are by then. It ends with status 1, and leaves its
-folder with all logs, once the books don't balance.
+Prints two lines for each round of three faults: what happens, then how many were answered, how many
+couldn't be, and how many events there are by then. It ends with status 1 once the books don't
+balance, or something doesn't recover. Its folder, with all logs, stays.
 """
 
 import argparse
@@ -45,6 +45,7 @@ def main() -> int:
 def of_a_round(topology: Topology, faults: list[Fault]) -> Balance:
     """Have faults happen one after the other; return what is wrong with the books after them."""
     began = time.monotonic()
+    say(", ".join(fault.__name__ for fault in faults))
     with topology.load() as load:
         for fault in faults:
             try:
@@ -53,8 +54,7 @@ def of_a_round(topology: Topology, faults: list[Fault]) -> Balance:
                 say(f"{fault.__name__}: not tried, {error}")
     topology.arrived(load.done)
     told = f"{len(load.done)} answered, {len(load.cut_off)} cut off, {len(load.refused)} refused"
-    names = ", ".join(fault.__name__ for fault in faults)
-    say(f"{time.monotonic() - began:5.1f} s  {told}, {len(topology.books.visits)} stored: {names}")
+    say(f"{time.monotonic() - began:5.1f} s  {told}, {len(topology.books.visits)} stored")
     return topology.books.balance(load)
 
 

@@ -38,6 +38,7 @@ def two_nodes_of_the_bus_stop(topology: Topology, load: Load) -> None:
 
 def a_consumer_is_killed_with_events_in_hand(topology: Topology, load: Load) -> None:
     network = topology.networks[1]
+    topology.stores_more()
     network.store.hang()
     wait_for(lambda: topology.held() > 0, "a consumer to hold events")
     first, _ = topology.consumers
@@ -49,6 +50,7 @@ def a_consumer_is_killed_with_events_in_hand(topology: Topology, load: Load) -> 
 
 def acknowledgements_are_lost_of_what_was_stored(topology: Topology, load: Load) -> None:
     network = topology.networks[1]
+    topology.stores_more()
     network.store.hang()
     wait_for(lambda: topology.held() > 0, "a consumer to hold events")
     for proxy in network.bus:

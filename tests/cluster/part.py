@@ -22,8 +22,10 @@ class Part:
     def __init__(self, name: str, command: str, folder: Path, settings: Mapping[str, str]) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
+        self.data = Path(settings["TRACKER_DATA"])
+        self.addresses: list[str] = []
         self._command = command
-        self._settings = dict(settings)
+        self.settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._since = 0
 
@@ -32,23 +34,38 @@ class Part:
         """Tell whether its supervisor lives."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "TRACKER_LOG_FORMAT": "json", **self.settings}
+
+    def tell(self, *command: str) -> str:
+        """Run another command on its machine; return what that prints."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "tracker", *command],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, f"tracker {' '.join(command)}: {ran.stderr}"
+        return ran.stdout
+
     def start(self) -> None:
         """Start it, and don't wait for it."""
         with self.log.open("ab") as said:
             self._since = said.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tracker", self._command],
-                env={**os.environ, "TRACKER_LOG_FORMAT": "json", **self._settings},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
             )
 
-    def listens(self, *settings: str) -> list[str]:
+    def listens(self, *settings: str) -> None:
         """Wait until it says where it listens; have it do so at the same places ever after."""
-        addresses = [str(address) for address in self.until("listening")["on"]]
-        self._settings.update(zip(settings, addresses, strict=True))
-        return addresses
+        self.addresses = [str(address) for address in self.until("listening")["on"]]
+        self.settings.update(zip(settings, self.addresses, strict=True))
 
     def until(self, event: str, patience: float = PATIENCE, **facts: object) -> dict[str, Any]:
         """Wait until it has logged an event with these facts, of late; return the line."""

@@ -1,30 +1,12 @@
 """What was answered is stored exactly once, whichever part of an installation breaks meanwhile."""
 
 import warnings
-from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.books import Balance
 from tests.cluster.faults import BEHIND_THE_EDGES, BETWEEN, OF_THE_EDGES, OF_THE_STORE, NotHere
-from tests.cluster.topology import Topology, standing
-from tests.servers import nats, postgresql
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    try:
-        with standing(tmp_path_factory.mktemp("cluster")) as topology:
-            yield topology
-    except (nats.Missing, postgresql.Missing) as error:
-        pytest.skip(f"NO CLUSTER TO BREAK: {error}")
-
-
-@pytest.fixture
-def topology(installation: Topology) -> Iterator[Topology]:
-    yield installation
-    installation.mend()
-
+from tests.cluster.topology import Topology
 
 ROUNDS = {
     "what_is_behind_the_edges_dies": BEHIND_THE_EDGES,

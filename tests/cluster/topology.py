@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from rewriter.keyring import Keyring
 from tests.cluster import disk
 from tests.cluster.books import Books, kept_at
 from tests.cluster.disk import Disk
@@ -30,6 +29,8 @@ from tests.storm.crowd import Visit
 
 STREAM: Final = "EVENTS"
 DATABASE: Final = "tracker"
+KEYRING: Final = "keyring.json"
+MASTER_KEY: Final = "master.key"
 ARRIVES_WITHIN: Final = 60.0  # seconds from when all is mended; some wait before they try again
 
 
@@ -50,14 +51,12 @@ class Network:
 class Topology:
     """All parts. Edges and consumers have a network each."""
 
-    folder: Path
     bus: Nats
     store: Postgres
     disk: Disk | None
     networks: Sequence[Network]
     edges: Sequence[Part]
     consumers: Sequence[Part]
-    addresses: Sequence[str]
     books: Books
     loads: "count[int]"
 
@@ -69,7 +68,8 @@ class Topology:
     @contextmanager
     def load(self) -> Iterator[Load]:
         """Have recipients come to both edges until the block ends."""
-        load = Load(self.addresses, keyring(self.folder), next(self.loads))
+        answering = [edge.addresses[0] for edge in self.edges]
+        load = Load(answering, self.edges[0].data / KEYRING, next(self.loads))
         with load.coming():
             load.goes_on()
             yield load
@@ -121,24 +121,16 @@ def standing(folder: Path) -> Iterator[Topology]:
         networks = [_network(stack, bus, store) for _ in range(2)]
         edges = [_edge(folder, number, networks[0], store) for number in (1, 2)]
         consumers = [_consumer(folder, number, networks[1], store) for number in (1, 2)]
+        _share(*edges)
         for part in (*edges, *consumers):
             stack.callback(part.kill)
             part.start()
-        addresses = [edge.listens("TRACKER_EDGE_LISTEN", "TRACKER_API_LISTEN")[0] for edge in edges]
+        for edge in edges:
+            edge.listens("TRACKER_EDGE_LISTEN", "TRACKER_API_LISTEN")
         for consumer in consumers:
             consumer.listens("TRACKER_CONSUME_LISTEN")
         books = stack.enter_context(kept_at(store.url(DATABASE)))
-        yield Topology(
-            *(folder, bus, store, small, networks, edges, consumers, addresses, books, count())
-        )
-
-
-def keyring(folder: Path) -> Path:
-    """Return the keyring that both edges have, making it once."""
-    path = folder / "keyring.json"
-    if not path.exists():
-        Keyring.new().save(path)
-    return path
+        yield Topology(bus, store, small, networks, edges, consumers, books, count())
 
 
 def _database(store: Postgres, small: Disk | None) -> None:
@@ -147,6 +139,15 @@ def _database(store: Postgres, small: Disk | None) -> None:
         store.sql(f"CREATE TABLESPACE small LOCATION '{small.path}'")
         where = "TABLESPACE small"
     store.sql(f"CREATE DATABASE {DATABASE} {where}")
+
+
+def _share(first: Part, second: Part) -> None:
+    """Do what an operator does: make a key on one machine, and carry its master key to the other.
+
+    The keyring itself comes from the store.
+    """
+    first.tell("keys", "new")
+    shutil.copy(first.data / MASTER_KEY, second.data)
 
 
 def _network(stack: ExitStack, bus: Nats, store: Postgres) -> Network:
@@ -159,7 +160,6 @@ def _network(stack: ExitStack, bus: Nats, store: Postgres) -> Network:
 def _edge(folder: Path, number: int, network: Network, store: Postgres) -> Part:
     data = folder / f"edge-{number}"
     data.mkdir(mode=0o700)
-    shutil.copy(keyring(folder), data)
     settings = {
         **_settings(data, network, store),
         "TRACKER_EDGE_LISTEN": "127.0.0.1:0",

@@ -134,7 +134,8 @@ def between(target: str) -> Iterator[Proxy]:
 async def _end(serving: asyncio.Server) -> None:
     serving.close()
     # Each sees that it was cut: to cancel a task of a server's is to have asyncio complain of it.
-    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _in(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
