@@ -191,6 +191,7 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             lambda: sweep.survey,
             forwarders,
             *certificates.figures(),
+            *shared.figures(),
             webhooks.Figures(posting.overview),
         )
         app = api(

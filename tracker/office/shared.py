@@ -6,10 +6,14 @@ away too; the keyring of all machines, in this machine's file; a check that tell
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from tracker.health import Check
 from tracker.mistake import Exit, Mistake
@@ -52,10 +56,33 @@ class Shared:
         """Tell as of when it is, for `/readyz`."""
         return {"shared": self.sharing.check()} if self.sharing else {}
 
+    def figures(self) -> Sequence[Collector]:
+        """Return what there is to count, for `/metrics`."""
+        return [Figures(self.sharing)] if self.sharing else []
+
     async def close(self) -> None:
         """Close the copy."""
         if self.copy:
             await asyncio.to_thread(self.copy.close)
+
+
+class Figures(Collector):
+    """How old this machine's copies are."""
+
+    def __init__(self, sharing: Sharing) -> None:
+        self._sharing = sharing
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        ages = GaugeMetricFamily(
+            "tracker_shared_age_seconds",
+            "How long ago this machine's copy was as the shared store has it.",
+            labels=("part",),
+        )
+        now = time.time()
+        for part, at in self._sharing.as_of.items():
+            ages.add_metric((part,), max(0.0, now - at))
+        yield ages
 
 
 def machine(data: Path) -> str:
