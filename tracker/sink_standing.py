@@ -59,11 +59,13 @@ class Order(Told, frozen=True):
 class SinkStanding(Told, frozen=True):
     """One sink.
 
-    `up_to` is the time up to which it has every hit, `positions` where it stands in each stream, as
-    the number of a segment and an offset. `failures` are in a row.
+    `place` is its URL without passwords, empty where the settings don't name it. `up_to` is the
+    time up to which it has every hit, `positions` where it stands in each stream, as the number of
+    a segment and an offset. `failures` are in a row.
     """
 
     name: str
+    place: str
     state: State
     events: list[str]
     domains: list[str]
@@ -107,6 +109,7 @@ def _standing(book: Book, name: str, url: SinkUrl | None) -> SinkStanding:
     seconds = book.now - waits.oldest / 1e6 if waits.oldest else 0.0
     return SinkStanding(
         name=name,
+        place=url.place if url else "",
         state=_state(entry, url, seconds),
         events=sorted(url.kinds) if url else [],
         domains=sorted(url.domains) if url else [],

@@ -164,6 +164,8 @@ def _unused(settings: Settings, name: str) -> None:
 
 def _facts(one: SinkStanding) -> list[tuple[str, str]]:
     facts = [("sink", one.name), ("state", one.state)]
+    if one.place != one.name:
+        facts.append(("place", one.place or "nowhere"))
     if one.paused:
         facts.append(("paused", f"since {one.paused}"))
     facts.append(("wants", _wants(one)))

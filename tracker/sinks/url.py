@@ -67,6 +67,11 @@ class SinkUrl:
         )
 
     @property
+    def place(self) -> str:
+        """Where the sink is, without parameters and passwords."""
+        return _without_secrets(f"{self.scheme}:{self.address}" if self.address else self.scheme)
+
+    @property
     def wants_all(self) -> bool:
         """Whether every event goes to this sink."""
         return not self.kinds and not self.domains
