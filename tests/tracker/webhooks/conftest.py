@@ -5,6 +5,7 @@ import pytest
 
 from tests.servers.fixtures import *  # noqa: F403 - fixtures, as __all__ there has them
 from tests.servers.receiver import Receiver, receiving
+from tests.tracker.operation.conftest import *  # noqa: F403 - a person at the command
 from tracker.store.database import Store
 from tracker.webhooks.client import Client
 

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from tests.servers.receiver import Receiver
-from tests.tracker.operation.conftest import *  # noqa: F403 - fixtures
 from tests.tracker.operation.conftest import Tracker
 from tracker.mistake import Exit
 
