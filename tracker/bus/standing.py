@@ -27,7 +27,7 @@ async def standing(address: Address, follower: str) -> dict[str, str]:
         "holds": _holds(there),
         "replicas": _replicas(there),
         "store": _follows(follows),
-        "dead letters": str(letters.state.messages if letters else 0),
+        "set aside": counted(letters.state.messages if letters else 0, "dead letter"),
     }
 
 

@@ -56,7 +56,7 @@ def test_status_tells_what_the_stream_holds_and_who_has_it(tracker: Tracker, url
     assert told["holds"].endswith(" of 1 GB")
     assert told["replicas"] == "1 of 1 in sync, led by n1"
     assert told["store"] == "no consumer has run yet"
-    assert told["dead letters"] == "0"
+    assert told["set aside"] == "0 dead letters"
     bury(url)
     assert "held by consumers" in tracker("bus", "status").out
 
@@ -69,7 +69,7 @@ def test_a_sink_s_status_tells_what_its_stream_says(
     asyncio.run(deliver(url, *some(0, 2)))
     said = tracker("sinks", "status", url.partition("?")[0])
     assert said.status == Exit.OK
-    assert re.search(r"^holds +2 events, \d+ bytes of 1 GB$", said.out, re.MULTILINE)
+    assert re.search(r"^holds +2 events, [\d.]+ kB of 1 GB$", said.out, re.MULTILINE)
     assert re.search(r"^replicas +1 of 1 in sync, led by n1$", said.out, re.MULTILINE)
 
 
