@@ -134,6 +134,10 @@ async def _add(connection: AsyncConnection, table: Table, rows: Sequence[tuple[A
         await driver.copy_records_to_table(table.name, columns=table.columns.keys(), records=new)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise Trouble(meaning(error)) from error
+    if (number := table.autoincrement_column) is not None:
+        # Rows that bring their own numbers: the next one is to come behind them.
+        sequence = func.pg_get_serial_sequence(table.name, number.name)
+        await connection.execute(select(func.setval(sequence, func.max(number))))
     return len(new)
 
 

@@ -58,13 +58,13 @@ async def source(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def target(tmp_path: Path) -> AsyncIterator[Store]:
-    async with opened(tmp_path / "target.db") as store:
+async def target(store_url: str) -> AsyncIterator[Store]:
+    async with opened(store_url) as store:
         yield store
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Store]:
+async def opened(path: Path | str) -> AsyncIterator[Store]:
     store = await Store.open(path)
     try:
         yield store
