@@ -5,7 +5,7 @@ Promise: it takes sequence numbers first, which holds every other insertion off 
 the transaction. So none is given out behind a higher one, and what is found to be new is new.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -34,6 +34,7 @@ class Prepared:
     counted: Sequence[Counted]
     places: Sequence[Place]
     values: Sequence[tuple[Any, ...]]
+    tags: Sequence[tuple[str, str, int, str]]
 
 
 def prepared(rows: Iterable[Row]) -> Prepared:
@@ -46,7 +47,7 @@ def prepared(rows: Iterable[Row]) -> Prepared:
             highest[place] = row
     kept = list(highest.values())
     values = [(*_behind(row), packed(row.document)) for row in kept]
-    return Prepared(kept, list(map(counted, kept)), list(highest), values)
+    return Prepared(kept, list(map(counted, kept)), list(highest), values, _tags(kept))
 
 
 async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
@@ -59,11 +60,11 @@ async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
         )
     ]
     if await write(connection, _INSERT, numbered) == len(numbered):
-        changes = list(map(Change, batch.rows, batch.counted))
+        changes, tags = list(map(Change, batch.rows, batch.counted)), batch.tags
     else:
         changes = await _told_apart(connection, batch, first)
-    new = (change.row for change in changes if change.before is None)
-    await write(connection, _TAG, sorted(_tags(new)))
+        tags = _tags(change.row for change in changes if change.before is None)
+    await write(connection, _TAG, tags)
     return changes
 
 
@@ -117,10 +118,8 @@ def _revision(row: Row, document: bytes, sequence: int) -> dict[str, Any]:
     return where | {"revision": row.revision, "document": document, "sequence": sequence}
 
 
-def _tags(rows: Iterable[Row]) -> Iterator[tuple[str, str, int, str]]:
-    for row in rows:
-        for each in row.tags:
-            yield row.domain, each, row.at, row.id
+def _tags(rows: Iterable[Row]) -> list[tuple[str, str, int, str]]:
+    return sorted((row.domain, each, row.at, row.id) for row in rows for each in row.tags)
 
 
 _place: Final[Callable[[Row], Place]] = attrgetter("domain", "at", "id")

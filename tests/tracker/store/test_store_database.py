@@ -31,6 +31,20 @@ async def test_an_event_is_there_once_however_often_it_is_inserted(store: Store)
     assert await documents(store) == [document(1), document(2)]
 
 
+@pytest.mark.parametrize("number", [1, 511, 512, 513, 1_037])
+async def test_of_however_many_each_is_there_once(store: Store, number: int) -> None:
+    """Databases take many rows in one statement, and what is left over in smaller ones."""
+    some = [document(each, tags=["sale", "news"]) for each in range(number)]
+    rows = [row(each) for each in some]
+    assert len(await store.insert(rows)) == number
+    assert await store.insert(rows[::-1]) == []
+    assert [change.row.id for change in await store.insert([*rows, row(document(number))])] == [
+        f"id-{number:04}"
+    ]
+    sale = Walk(DOMAIN, ascending=True, limit=10_000, tree=Match("tags", "sale"))
+    assert await documents(store, sale) == some
+
+
 async def test_an_id_may_come_again_at_another_time(store: Store) -> None:
     """Mailgun's ids are unique within a day only."""
     await store.insert([row(document(1)), row(document(2, id="id-0001"))])
