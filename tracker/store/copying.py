@@ -7,6 +7,7 @@ that is noticed and said. Keys and sequence numbers stay, so whoever follows the
 the cursor they have.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -82,9 +83,8 @@ class Part:
 
     def and_then(self, table: Table, rows: Sequence[Sequence[Any]]) -> "Part":
         """Return the part with further rows of the table, which hold all of its columns."""
-        keys = [place for place, column in enumerate(table.columns) if column.primary_key]
         digest = (self.digest + sum(map(_digest, rows))) % (1 << 64)
-        return Part(self.rows + len(rows), digest, tuple(rows[-1][place] for place in keys))
+        return Part(self.rows + len(rows), digest, _key(table, rows[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,23 @@ class Copy:
     async def _rows(
         self, store: Store, table: Table, last: tuple[Any, ...] = ()
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
-        while True:
-            async with store.reading() as connection:
-                rows = (await connection.execute(_page(table, last).limit(self._at_once))).all()
-            if not rows:
-                return
-            last = Part().and_then(table, rows).last
-            yield rows
+        """Give a table in pages; the next one is read while the last is dealt with."""
+        reading = asyncio.ensure_future(self._read(store, table, last))
+        try:
+            while rows := await reading:
+                last = _key(table, rows[-1])
+                reading = asyncio.ensure_future(self._read(store, table, last))
+                yield rows
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    async def _read(
+        self, store: Store, table: Table, last: tuple[Any, ...]
+    ) -> Sequence[Sequence[Any]]:
+        page = _page(table, last).limit(self._at_once)
+        async with store.reading() as connection:
+            return [*await connection.execute(page)]
 
     def _compare(self, table: Table, found: Part) -> None:
         read = self._part(table)
@@ -191,6 +201,10 @@ def _page(table: Table, last: tuple[Any, ...]) -> Select[Any]:
         return page
     after = (literal(value, column.type) for value, column in zip(last, keys, strict=True))
     return page.where(tuple_(*keys) > tuple_(*after))
+
+
+def _key(table: Table, row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(row[place] for place, one in enumerate(table.columns) if one.primary_key)
 
 
 def _digest(row: Sequence[Any]) -> int:
