@@ -59,7 +59,7 @@ class SinkFacts:
     """How a sink does: what troubles it, and for how many seconds its oldest hit has waited.
 
     `unreadable` counts streams that another version wrote in a form unknown to this one, `missed`
-    hits that the sink was never offered.
+    says what the sink was never offered, empty for nothing.
     """
 
     trouble: str
@@ -67,7 +67,7 @@ class SinkFacts:
     lag: float
     dead_letters: int
     unreadable: int = 0
-    missed: int = 0
+    missed: str = ""
     paused: bool = False
 
 
@@ -140,7 +140,7 @@ def sink(facts: SinkFacts) -> Check:
     """Tell how far a sink is behind, and why."""
     dead = f"; {counted(facts.dead_letters, 'dead letter')}" if facts.dead_letters else ""
     if facts.missed:
-        dead += f"; it missed {counted(facts.missed, 'hit')}, which 'tracker sinks replay' brings"
+        dead += f"; it missed {facts.missed}, which 'tracker sinks replay' brings"
     if facts.paused:
         return Check("ok", f"paused; {facts.lag:.0f} s behind{dead}")
     if facts.trouble:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tracker import missed
 from tracker.counters import Counter
 from tracker.forward import Forwarder
 from tracker.sweep import TORN, Survey
@@ -140,7 +141,7 @@ class Figures(Collector):
         yield _gauge(
             "tracker_sink_missed_hits",
             "Hits that the sink was never offered: it had lost its turn, or was away.",
-            ((sink, survey.missed.get(sink, 0)) for sink in progress),
+            ((sink, survey.missed.get(sink, missed.NONE).hits) for sink in progress),
         )
         yield _gauge(
             "tracker_sink_lag_seconds",

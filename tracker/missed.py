@@ -8,6 +8,7 @@ Promise: a range is noted in the transaction that moves the sink's position past
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Final
 
 from tracker.ledger import Ledger
 
@@ -25,6 +26,22 @@ class Missed:
     hits: int
     why: str
     noted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How many ranges a sink missed, and how many hits were counted in them."""
+
+    ranges: int = 0
+    hits: int = 0
+
+    def __str__(self) -> str:
+        if not self.hits:
+            return "some hits"
+        return "1 hit" if self.hits == 1 else f"{self.hits:,} hits"
+
+
+NONE: Final = Gaps()
 
 
 def ranges(ledger: Ledger, sink: str | None = None) -> list[Missed]:
@@ -62,6 +79,7 @@ def drop(
     connection.execute(f"delete from missed where sink = ? and {where}", (sink, first, last))  # noqa: S608 - of the two above
 
 
-def by_sink(ledger: Ledger) -> dict[str, int]:
-    """Return how many hits were counted as missed, by sink. Raises LedgerUnavailable."""
-    return dict(ledger.rows("select sink, sum(hits) from missed group by sink"))
+def by_sink(ledger: Ledger) -> dict[str, Gaps]:
+    """Return how much each sink missed that missed something. Raises LedgerUnavailable."""
+    found = ledger.rows("select sink, count(*), sum(hits) from missed group by sink")
+    return {sink: Gaps(gaps, hits) for sink, gaps, hits in found}

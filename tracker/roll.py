@@ -59,7 +59,8 @@ def begin(ledger: Ledger, names: Sequence[str], now: int) -> None:
     """
     known = entries(ledger)
     latest = max((entry.seen for entry in known.values()), default=0)
-    back = [known[name] for name in names if name in known and known[name].seen < latest - AWAY]
+    there = [known[name] for name in names if name in known]
+    back = [one for one in there if 0 < one.seen < latest - AWAY]
     with ledger.transaction() as connection:
         for one in back:
             first = (one.reached or one.since * 1_000_000) - SLACK

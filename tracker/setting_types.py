@@ -103,7 +103,9 @@ def _resolver(value: object) -> object:
 
 
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0), PlainSerializer(sizes.written)]
-Sink = Annotated[SinkUrl, BeforeValidator(_sink), PlainSerializer(str)]
+Sink = Annotated[
+    SinkUrl, BeforeValidator(_sink), PlainSerializer(lambda url: url.shown, when_used="json")
+]
 Sinks = Annotated[tuple[Sink, ...], BeforeValidator(_listed_sinks), AfterValidator(url.distinct)]
 
 

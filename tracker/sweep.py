@@ -28,6 +28,7 @@ from tracker.forward import Forwarder
 from tracker.health import WorkerFacts
 from tracker.lag import backlog
 from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.missed import Gaps
 from tracker.overflow import Overflow
 from tracker.reader import START, Position, SpoolReader, Stream
 from tracker.room import Bound, Filling
@@ -46,7 +47,7 @@ class Survey:
     """How things stand at a time, in Unix seconds.
 
     `counted` sums up all workers that ever were, by counter; `backlog` is in bytes by sink, and
-    `dead_letters` and hits that were `missed` are by sink too; `free` is the space left on the
+    `dead_letters` and what was `missed` are by sink too; `free` is the space left on the
     spool's disk, in bytes, and `filling` how much of its room the spool has taken.
     """
 
@@ -56,7 +57,7 @@ class Survey:
     backlog: Mapping[str, int]
     dead_letters: Mapping[str, int]
     free: int
-    missed: Mapping[str, int]
+    missed: Mapping[str, Gaps]
     filling: Filling
 
 

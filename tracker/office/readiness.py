@@ -57,7 +57,7 @@ def _facts(forwarder: Forwarder, survey: Survey, now: float) -> SinkFacts:
         lag=progress.lag(now),
         dead_letters=survey.dead_letters.get(forwarder.sink.name, 0),
         unreadable=len(progress.unreadable),
-        missed=survey.missed.get(forwarder.sink.name, 0),
+        missed=str(survey.missed.get(forwarder.sink.name, "")),
         paused=progress.paused,
     )
 

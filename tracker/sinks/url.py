@@ -72,6 +72,12 @@ class SinkUrl:
         return _without_secrets(f"{self.scheme}:{self.address}" if self.address else self.scheme)
 
     @property
+    def shown(self) -> str:
+        """The whole as people may see it, without passwords."""
+        _, mark, parameters = self.text.partition("?")
+        return f"{self.place}{mark}{parameters}"
+
+    @property
     def wants_all(self) -> bool:
         """Whether every event goes to this sink."""
         return not self.kinds and not self.domains

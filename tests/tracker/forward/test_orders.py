@@ -79,6 +79,7 @@ def test_a_sink_that_comes_back_into_the_settings_is_told_what_it_may_have_misse
     office = office_with(Kept("stays"), Kept("goes"))
     roll.begin(office.ledger, ["stays", "goes"], 1_000)
     roll.begin(office.ledger, ["stays"], 5_000)
+    roll.pause(office.ledger, "new", 6_000)  # before it ever ran, which is no absence
     roll.begin(office.ledger, ["stays", "goes", "new"], 9_000)
     (gap,) = missed.ranges(office.ledger)
     assert (gap.sink, gap.last, gap.hits) == ("goes", 9_000_000_000, 0)

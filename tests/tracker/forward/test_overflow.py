@@ -77,7 +77,7 @@ def test_what_is_missed_in_several_goes_is_all_noted(
     down.down = False
     asyncio.run(office.drain())
     assert len(missed.ranges(office.ledger)) == 3  # they don't touch: each is a time of its own
-    assert sweep.survey.missed["down"] == len(store.events) - len(down.events)
+    assert sweep.survey.missed["down"].hits == len(store.events) - len(down.events)
 
 
 def test_a_paused_sink_loses_its_turn_too(
@@ -139,7 +139,7 @@ def test_the_stream_of_a_worker_that_is_gone_is_given_up_whole(
     sweep.once()
     assert (len(store.events), len(down.events)) == (len(hits), 0)
     assert not worker.segments.folder.exists()
-    assert missed.by_sink(office.ledger) == {"down": len(hits)}
+    assert missed.by_sink(office.ledger) == {"down": missed.Gaps(1, len(hits))}
 
 
 @pytest.mark.parametrize(
@@ -215,4 +215,4 @@ def test_a_crash_between_giving_up_and_noting_it_gives_up_again(
     sweep = bounded(again, 1, "store")
     sweep.once()
     asyncio.run(again.drain())
-    assert missed.by_sink(again.ledger)["down"] > 0
+    assert missed.by_sink(again.ledger)["down"].hits > 0

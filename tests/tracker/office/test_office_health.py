@@ -52,6 +52,12 @@ def test_the_spool_is_told_by_its_disk_and_those_who_write_it(
         (SinkFacts("", 0, 0.1, 0), "ok", "up to date"),
         (SinkFacts("", 0, 0.1, 1), "ok", "up to date; 1 dead letter"),
         (SinkFacts("", 0, 90, 0), "degraded", "90 s behind and catching up"),
+        (SinkFacts("", 0, 90, 1, paused=True), "ok", "paused; 90 s behind; 1 dead letter"),
+        (
+            SinkFacts("", 0, 0, 0, missed="7 hits"),
+            "degraded",
+            "up to date; it missed 7 hits, which 'tracker sinks replay' brings",
+        ),
         (
             SinkFacts("the store is locked", 5, 12, 2),
             "degraded",

@@ -1,14 +1,17 @@
 """The figures: all that was counted is told, in the units that Prometheus' users expect."""
 
 import asyncio
+import math
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from rewriter.keyring import Keyring
 from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tracker import missed, roll
 from tracker.counters import Counter
 from tracker.metrics import SUMS, exposition
+from tracker.missed import Missed
 from tracker.sweep import STATES, TORN
 
 Figures = dict[tuple[str, ...], float]
@@ -47,6 +50,24 @@ def test_a_sink_that_is_down_can_be_told_from_one_that_works(
     assert found["tracker_sink_events_without_place_total", "up"] == 1
     assert found["tracker_dead_letters", "up"] == 1
     assert found["tracker_sink_failures_total", "down"] == 1
+
+
+def test_what_rests_what_was_missed_and_how_full_the_spool_is_are_told(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    office = Office(tmp_path, Kept("up"), Kept("resting"))
+    roll.pause(office.ledger, "resting", 1)
+    with office.ledger.transaction() as connection:
+        missed.note(connection, Missed("up", 1, 2, 7, "it slept", 1))
+    asyncio.run(office.drain())
+    office.sweep.once()
+    found = figures(office)
+    office.ledger.close()
+    assert (found["tracker_sink_paused", "up"], found["tracker_sink_paused", "resting"]) == (0, 1)
+    assert found["tracker_sink_missed_hits", "up"] == 7
+    assert found["tracker_sink_missed_hits", "resting"] == 0
+    assert (found["tracker_spool_held_bytes",], found["tracker_spool_filled_ratio",]) == (0, 0)
+    assert found["tracker_spool_full_in_seconds",] == math.inf
 
 
 def test_counts_of_living_workers_and_of_those_before_them_are_one_sum(

@@ -82,6 +82,15 @@ def test_a_list_without_a_sink_is_refused() -> None:
         loaded("sinks = []")
 
 
+def test_a_password_is_shown_nowhere() -> None:
+    text = "nats://ann:secret@one:4222,ann:secret@two:4222/EVENTS?events=opened"
+    found = loaded(f"sinks = ['{text}']")
+    assert str(found.sinks[0]) == text
+    shown = "nats://one:4222,two:4222/EVENTS"
+    assert (found.sinks[0].name, found.sinks[0].place) == (shown, shown)
+    assert settings.value(found, "sinks") == f'["{shown}?events=opened"]'
+
+
 @pytest.mark.parametrize(
     ("text", "sinks"),
     [
