@@ -33,10 +33,11 @@ POSTGRESQL: Final = {
 
 
 class State(msgspec.Struct, frozen=True):
-    """What NATS tells of a stream: the number of its last message, and how many it still has."""
+    """What NATS tells of a stream: the number of its last message, and what it still has."""
 
     last_seq: int = 0
     messages: int = 0
+    bytes: int = 0
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -119,6 +120,11 @@ class Installation:
         """Ask the database."""
         return self.ground.postgres.sql(statement, self.database)
 
+    def size(self) -> int:
+        """Return the bytes that its rows take on disk, with indices and figures."""
+        tables = "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+        return int(self.sql(tables))
+
     def office(self, stack: contextlib.ExitStack) -> int:
         """Run the back office of this edge until the stack is closed; return its process."""
         told = self._told(self.data) | {"TRACKER_API_LISTEN": "127.0.0.1:0"}
@@ -141,14 +147,15 @@ class Installation:
 
     def published(self) -> int:
         """Return how many events the stream has taken."""
-        return self._state().last_seq
+        return self.state().last_seq
 
     def consumed(self) -> int:
         """Return how many events consumers have taken out of the stream: those that are stored."""
-        state = self._state()
+        state = self.state()
         return state.last_seq - state.messages
 
-    def _state(self) -> State:
+    def state(self) -> State:
+        """Return what the stream has."""
         # The tests' own question takes 20 ms of the processor, and this is asked all the time.
         monitor = self.ground.nats.nodes[0].monitor
         with urlopen(f"http://127.0.0.1:{monitor}/jsz?streams=true", timeout=5) as answer:

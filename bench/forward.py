@@ -85,12 +85,14 @@ def _rates(there: Ground, consumers: int, count: int) -> float:
     flow = stored(whole, consumers, count, forwarding=True)
     limit = copied(there.postgres, whole.database)
     published = publish(apart, count)
+    sizes = apart.state().bytes / count, whole.size() / count
     consumed = stored(apart, consumers, count, forwarding=False)
     _show("a plain COPY", limit, limit)
     _show("spool to stream to store", flow.rate, limit, flow.costs)
     _show("spool to stream alone", published.rate, limit, published.costs)
     _show("stream to store alone", consumed.rate, limit, consumed.costs)
     print(f"{'':30}goal: {GOAL} of COPY {'met' if flow.rate >= GOAL * limit else 'MISSED'}")
+    print("bytes an event: {:.0f} in the stream, {:.0f} in PostgreSQL".format(*sizes))
     return flow.rate
 
 
