@@ -3,7 +3,8 @@
 In: a file of its own, or a systemd credential. Out: sealed bytes that open under this key, and for
 the use they were sealed for, alone.
 
-Promise: the key is made once and never replaced; a file that others can read is refused.
+Promise: the key is made once and never replaced; a file that others can read is refused, as is a
+credential that everybody can.
 """
 
 import os
@@ -43,7 +44,10 @@ class MasterKey:
     @classmethod
     def load(cls, path: Path, *, environment: Mapping[str, str] = os.environ) -> Self:
         """Load the key from systemd's credential, else from the file. Raises MasterKeyError."""
-        path = placed(path, environment)
+        ours, path = path, placed(path, environment)
+        # systemd shows a credential to the service's group, from version 254 on, and Kubernetes a
+        # secret to the pod's; both keep the folder to those (systemd.exec(5), fsGroup).
+        strangers = 0o077 if path == ours else 0o007
         try:
             with path.open("rb") as file:
                 state = os.fstat(file.fileno())
@@ -55,7 +59,7 @@ class MasterKey:
             ) from error
         except OSError as error:
             raise MasterKeyError(f"cannot read the master key {path}: {error.strerror}") from error
-        if state.st_mode & 0o077:
+        if state.st_mode & strangers:
             raise MasterKeyError(f"others can read the master key {path}: run 'chmod 600 {path}'")
         if not WRITTEN.fullmatch(content):
             raise MasterKeyError(

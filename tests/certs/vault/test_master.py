@@ -51,6 +51,21 @@ def test_a_credential_of_systemd_comes_before_the_file(tmp_path: Path) -> None:
     assert not (tmp_path / "master.key").exists()
 
 
+@pytest.mark.parametrize(("mode", "taken"), [(0o440, True), (0o400, True), (0o444, False)])
+def test_a_credential_may_be_the_groups_and_nobody_elses(
+    tmp_path: Path, mode: int, taken: bool
+) -> None:
+    credential = tmp_path / "credentials" / "master.key"
+    made = MasterKey.make(credential, environment={})
+    credential.chmod(mode)
+    environment = {"CREDENTIALS_DIRECTORY": str(credential.parent)}
+    if taken:
+        assert MasterKey.load(tmp_path / "master.key", environment=environment).id == made.id
+    else:
+        with pytest.raises(MasterKeyError, match="others can read"):
+            MasterKey.load(tmp_path / "master.key", environment=environment)
+
+
 def test_without_such_a_credential_the_file_is_used(tmp_path: Path) -> None:
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
     MasterKey.make(tmp_path / "master.key", environment=environment)
