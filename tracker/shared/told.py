@@ -16,7 +16,7 @@ PARTS: Final[tuple[Part, ...]] = get_args(Part)
 def told(as_of: Mapping[Part, float], trouble: Mapping[str, str], away_since: float) -> Check:
     """Tell how current everything is. The machine works on meanwhile: the worst is degraded."""
     if away_since:
-        why = trouble.get("store", "it can't be reached")
+        why = trouble.get("store", "it can't be reached").removeprefix("the store can't answer: ")
         since = f"the store has been away since {minute(away_since)}: {why}"
         return Check("degraded", f"{since}; until it is back, {dated(as_of)}")
     if trouble:
