@@ -10,6 +10,7 @@ ends it for good, and its user opens another.
 
 import asyncio
 import contextlib
+import os
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -79,21 +80,28 @@ class Connection:
         Raises BusUnavailable.
         """
         told = await asyncio.to_thread(_told, address.access)
-        failures: list[str] = []
+        failures: dict[str, str] = {}
         for host in random.sample(address.hosts, len(address.hosts)):
             connection = cls(host)
             try:
                 await connection._connect(address.access, told, name)
             except BusUnavailable as error:
-                failures.append(f"{host} {error}")
+                failures[host] = str(error)
             else:
                 return connection
-        raise BusUnavailable(f"the bus can't be reached: {'; '.join(failures)}")
+        # In the order of the settings: what is said again and again is logged once.
+        said = "; ".join(f"{host} {failures[host]}" for host in address.hosts)
+        raise BusUnavailable(f"the bus can't be reached: {said}")
 
     @property
     def max_payload(self) -> int:
         """The most bytes that a message may have, its headers included."""
         return self._client.max_payload
+
+    @property
+    def why(self) -> str:
+        """What the server said last against us, to be put behind a sentence."""
+        return f": {self._said}" if self._said else ""
 
     def tell(self, event: asyncio.Event) -> None:
         """Have an event set when the connection ends, for whoever waits for something of it."""
@@ -102,7 +110,7 @@ class Connection:
     def check(self) -> None:
         """Raise BusUnavailable if the connection has ended."""
         if self._client.is_closed:
-            raise BusUnavailable(f"the connection to {self.host} ended{self._why()}")
+            raise BusUnavailable(f"the connection to {self.host} ended{self.why}")
 
     async def publish(
         self,
@@ -153,7 +161,7 @@ class Connection:
         except NatsTimeout as error:
             self.check()
             raise BusUnavailable(
-                f"JetStream doesn't answer at {self.host} within {within:g} s{self._why()}"
+                f"JetStream doesn't answer at {self.host} within {within:g} s{self.why}"
             ) from error
         except (Error, OSError, msgspec.MsgspecError) as error:
             self.check()
@@ -210,9 +218,6 @@ class Connection:
     async def _end(self) -> None:
         for event in self._told:
             event.set()
-
-    def _why(self) -> str:
-        return f": {self._said}" if self._said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +321,8 @@ def _said(error: BaseException) -> str:
     """Say a client's error without its own prefixes."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that isn't trusted: {error.verify_message}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"refuses: {error.strerror}"
+    if isinstance(error, OSError) and error.errno:
+        return f"refuses: {os.strerror(error.errno)}"  # asyncio has words of its own
     text = str(error).removeprefix("nats: ").strip().strip("'")
     if "authorization violation" in text.lower():
         return "lets nobody in with this user, password, token or credentials"

@@ -107,9 +107,9 @@ class Publisher:
                 async with asyncio.timeout(PATIENCE):
                     await self._moved.wait()
             if len(self._waiting) == before and not self._moved.is_set():
+                why = self._connection.why or ": too few of its replicas may run"
                 raise BusUnavailable(
-                    f"the stream {self._stream} acknowledges nothing within {PATIENCE:g} s: too"
-                    " few of its replicas may run"
+                    f"the stream {self._stream} acknowledges nothing within {PATIENCE:g} s{why}"
                 )
         if self._error is not None:
             raise self._error

@@ -62,7 +62,7 @@ def dead_(config: Config = None, as_json: AsJson = False) -> None:
     rows = [
         {
             "number": str(letter.number),
-            "died": letter.died,
+            "died": f"{letter.died[:19]}Z",
             "subject": letter.subject,
             "reason": letter.reason,
             "bytes": str(len(letter.body)),

@@ -13,11 +13,23 @@ from tests.servers import nats as servers
 from tests.servers.authority import Authority
 from tests.servers.nats import Access, Nats
 from tests.tracker.bus.authority import USER, Identity, trusted
-from tests.tracker.bus.parts import address, connected
-from tracker.bus import connection
+from tests.tracker.bus.parts import (
+    address,
+    connected,
+    consuming,
+    made,
+    publish,
+    settled,
+    some,
+    stored,
+    until,
+)
+from tracker.bus import connection, publishing
 from tracker.bus.connection import BusUnavailable
 from tracker.bus.credentials import BadCredentials, Credentials
+from tracker.bus.message import Message
 from tracker.bus.stream import ensure
+from tracker.store.database import Store
 
 
 async def use(url: str, **environment: str) -> None:
@@ -106,6 +118,53 @@ def test_credentials_let_one_in(tmp_path: Path) -> None:
         _, others = trusted()
         written.write_text(others)
         assert "lets nobody in" in refused(f"nats://{server.hosts}/E?creds={written}")
+
+
+# What docs/bus.md has an operator allow: no more is needed.
+EDGE = ["$JS.API.STREAM.INFO.EVENTS", "$JS.API.STREAM.CREATE.EVENTS", "events.>"]
+CONSUMER = [
+    "$JS.API.STREAM.INFO.*",
+    "$JS.API.STREAM.CREATE.*",
+    "$JS.API.CONSUMER.*.EVENTS.store",
+    "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.store",
+    "$JS.API.CONSUMER.MSG.NEXT.EVENTS.store",
+    "$JS.ACK.EVENTS.store.>",
+    "events-dead.>",
+]
+
+
+def test_users_need_no_more_than_the_documentation_allows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PATIENCE", 0.3)
+    documented = (Path(__file__).parents[3] / "docs/bus.md").read_text()
+    assert [one for one in EDGE + CONSUMER if f'"{one}"' not in documented] == []
+    users = [
+        {
+            "user": name,
+            "password": name,
+            "permissions": {"publish": allowed, "subscribe": ["_INBOX.>"]},
+        }
+        for name, allowed in (("edge", EDGE), ("consumer", CONSUMER))
+    ]
+    with servers.running(tmp_path, authorization={"users": users}) as server:
+        edge, consumer = (
+            f"nats://{one}:{one}@{server.hosts}/EVENTS" for one in ("edge", "consumer")
+        )
+
+        async def act() -> None:
+            store = await Store.open(tmp_path / "store.db")
+            await publish(edge, *made(edge, *some(0, 3)), Message("events.x", "x", b"{}"))
+            async with consuming(consumer, store):
+                await until(lambda: settled(consumer))
+            assert len(await stored(store)) == 3
+            await store.close()
+            with pytest.raises(BusUnavailable, match="permissions violation for publish to"):
+                await publish(consumer, *made(consumer, *some(0, 1)))
+            with pytest.raises(BusUnavailable, match="permissions violation for publish to"):
+                await use(f"nats://edge:edge@{server.hosts}/OTHER")
+
+        asyncio.run(act())
 
 
 def test_a_signature_is_the_key_s() -> None:
