@@ -172,8 +172,9 @@ class Vault(Section):
 
     master_key: Path = Field(
         default=Path("master.key"),
-        description="The key that private keys are encrypted under, looked for within `data`; a"
-        " systemd credential `master.key` comes before it. Made once; keep a copy elsewhere.",
+        description="The key that private keys, and secrets that machines share, are encrypted"
+        " under, looked for within `data`; a systemd credential `master.key` comes before it. Made"
+        " once; keep a copy elsewhere.",
     )
     database: str = Field(
         default="",
