@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 
 from tests.deploy.files import CLUSTER, DEPLOY, ROOT, TEXTS, code, containers, documents, named
 from tracker import source
+from tracker.bus.address import Address, Wanted
 from tracker.cli import COMMANDS, application
 from tracker.settings import TABLE, variable
+from tracker.sinks.url import SinkUrl
 
 SETTINGS = {setting.name for setting in TABLE}
 VARIABLES = {variable(name) for name in SETTINGS} | {source.FILE_VARIABLE}
@@ -103,17 +105,21 @@ def test_every_settings_file_is_taken(file: Path) -> None:
     assert source.load(source.find(file))
 
 
-@pytest.mark.parametrize("name", ["edge.toml", "consume.toml"])
-def test_a_machine_and_a_container_differ_only_in_where_things_are(name: str) -> None:
-    container, machine = (
-        tomllib.loads((DEPLOY / folder / name).read_text()) for folder in ("cluster", "systemd")
-    )
-    assert container.keys() - {"api"} == machine.keys()
-    for told in (container, machine):
-        loaded = source.load(source.Source(None, told))
-        bus = [*loaded.sinks] if name == "edge.toml" else [loaded.consume.url]
-        assert [str(one).partition("?")[0].rpartition("/")[2] for one in bus] == ["EVENTS"]
-        assert loaded.store.url.startswith("postgresql://tracker@")
+def streams() -> Iterator[Wanted]:
+    """Give the stream of each settings file, as whoever reads that makes it."""
+    for folder in ("cluster", "systemd"):
+        edge, consumer = (
+            source.load(source.find(DEPLOY / folder / name))
+            for name in ("edge.toml", "consume.toml")
+        )
+        for url in (*edge.sinks, SinkUrl.parse(consumer.consume.url)):
+            yield Address.of(url.address, url.options, {}).stream
+
+
+def test_whoever_is_first_makes_the_same_stream() -> None:
+    assert list(streams()) == [next(streams())] * 4
+    assert next(streams()).replicas == 3
+    assert next(streams()).max_bytes > 0, "a stream without a bound fills the servers' disks"
 
 
 def test_the_image_is_of_the_version_that_is_built_here() -> None:
