@@ -24,24 +24,29 @@ async def standing(address: Address, follower: str) -> dict[str, str]:
     differs = "; it ".join(one.says for one in stream.compare(address.stream, there.config))
     return {
         "stream": f"{name}: it {differs}" if differs else f"{name}, as wanted",
-        "holds": _holds(there),
-        "replicas": _replicas(there),
+        "holds": holds(there),
+        "replicas": replicas(there),
         "store": _follows(follows),
         "set aside": counted(letters.state.messages if letters else 0, "dead letter"),
     }
 
 
-def _holds(there: stream.Found) -> str:
+def holds(there: stream.Found) -> str:
+    """Say how much a stream holds, and of how much it may."""
     most = f" of {shown(there.config.max_bytes)}" if there.config.max_bytes > 0 else ""
     return f"{counted(there.state.messages, 'event')}, {shown(there.state.bytes)}{most}"
 
 
-def _replicas(there: stream.Found) -> str:
-    """Say which servers have it, and whether they have all of it."""
+def replicas(there: stream.Found) -> str:
+    """Say which servers have a stream, and whether they have all of it."""
     behind = list(_behind(there.cluster))
-    level = there.config.num_replicas - len(behind)
     led = f"led by {there.cluster.leader}" if there.cluster.leader else "without a leader"
-    return "; ".join((f"{level} of {there.config.num_replicas} in sync, {led}", *behind))
+    return "; ".join((f"{in_sync(there)} of {there.config.num_replicas} in sync, {led}", *behind))
+
+
+def in_sync(there: stream.Found) -> int:
+    """Count the replicas that have everything."""
+    return there.config.num_replicas - len(list(_behind(there.cluster)))
 
 
 def _behind(cluster: stream.Cluster) -> Iterator[str]:

@@ -11,9 +11,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from tracker.api.answer import Answer, answered
+from tracker.bus.standing import holds, in_sync, replicas
+from tracker.bus.stream import Found
 from tracker.consume.progress import Part, Progress
 from tracker.health import Check, Health, counted, health
 
+UNKNOWN: Final = "nothing is known of it yet"
+FILLING: Final = 0.5  # of what the stream may hold: time to look, long before it refuses
 BEHIND_AFTER: Final = 60.0  # seconds that an event may have waited on the bus before that is told
 
 
@@ -41,13 +45,29 @@ def application(progress: Progress) -> Starlette:
 
 def readiness(progress: Progress) -> Health:
     """Tell how consuming goes, in words."""
-    return health({"bus": _bus(progress), "store": _store(progress), "backlog": _backlog(progress)})
+    return health(
+        {
+            "bus": _bus(progress),
+            "stream": _stream(progress.stream),
+            "backlog": _backlog(progress),
+            "store": _store(progress),
+        }
+    )
 
 
 def _bus(progress: Progress) -> Check:
     if progress.host:
         return Check("ok", f"connected to {progress.host}")
     return Check("down", _troubled(progress.bus) or "not connected yet")
+
+
+def _stream(there: Found | None) -> Check:
+    if there is None:
+        return Check("ok", UNKNOWN)
+    says = f"{holds(there)}; {replicas(there)}"
+    full = there.config.max_bytes > 0 and there.state.bytes > FILLING * there.config.max_bytes
+    short = in_sync(there) < there.config.num_replicas
+    return Check("degraded" if full or short else "ok", says)
 
 
 def _store(progress: Progress) -> Check:
@@ -58,7 +78,7 @@ def _store(progress: Progress) -> Check:
 
 def _backlog(progress: Progress) -> Check:
     if (durable := progress.durable) is None:
-        return Check("ok", "nothing is known of it yet")
+        return Check("ok", UNKNOWN)
     waiting = durable.num_pending + durable.num_ack_pending
     says = f"{counted(waiting, 'event')} on the bus"
     if waiting and progress.behind > BEHIND_AFTER:
@@ -95,6 +115,7 @@ class Figures(Collector):
             "Time that the event stored last had waited on the bus.",
             progress.behind,
         )
+        yield from _held(progress.stream)
         if durable is not None:
             states = {"waiting": durable.num_pending, "held": durable.num_ack_pending}
             family = GaugeMetricFamily(
@@ -126,3 +147,19 @@ class Figures(Collector):
             "Messages set aside because they are no events.",
             progress.dead_letters,
         )
+
+
+def _held(there: Found | None) -> Iterator[Metric]:
+    if there is None:
+        return
+    yield GaugeMetricFamily("tracker_bus_bytes", "What the stream holds.", there.state.bytes)
+    yield GaugeMetricFamily(
+        "tracker_bus_max_bytes",
+        "What the stream may hold before it refuses; 0 is no bound.",
+        max(there.config.max_bytes, 0),
+    )
+    yield GaugeMetricFamily(
+        "tracker_bus_replicas_missing",
+        "Replicas of the stream that are away or behind.",
+        there.config.num_replicas - in_sync(there),
+    )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.servers import nats as servers
 from tests.servers.nats import Nats
@@ -23,10 +24,11 @@ from tests.tracker.bus.parts import (
     until,
 )
 from tests.tracker.sinks.contract import event
-from tracker.bus import dead, durable
+from tracker.bus import dead, durable, stream
 from tracker.bus.connection import BusUnavailable
 from tracker.bus.message import Message
-from tracker.consume.watch import readiness
+from tracker.consume.progress import Progress
+from tracker.consume.watch import Figures, readiness
 from tracker.event import Event, encode
 from tracker.store.change import Change
 from tracker.store.database import Store
@@ -242,6 +244,30 @@ def test_a_bus_that_goes_away_and_comes_back_is_gone_on_with(tmp_path: Path) -> 
                 assert sorted(one for one, _ in await stored(store)) == ids(some(0, 20))
 
         asyncio.run(act())
+
+
+def test_a_stream_that_fills_up_is_told_long_before_it_refuses(nats: Nats, tmp_path: Path) -> None:
+    url = own(nats, "max_bytes=100kB")
+
+    async def act() -> None:
+        await deliver(url, *some(0, 120))
+        progress = Progress()
+        async with connected(address(url)) as connection:
+            progress.stream = await stream.look(connection, address(url).stream.name)
+        told = readiness(progress)
+        assert told.statuses["stream"] == "degraded"
+        assert re.fullmatch(
+            r"120 events, \d+ kB of 100 kB; 1 of 1 in sync, led by n1", told.checks["stream"]
+        )
+        assert b"tracker_bus_max_bytes 100000.0" in figures(progress)
+
+    asyncio.run(act())
+
+
+def figures(progress: Progress) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(progress))
+    return generate_latest(registry)
 
 
 @pytest.mark.parametrize(
