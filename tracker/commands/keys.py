@@ -148,6 +148,13 @@ def retire(
     Console().print(f"key {key} is retired" + (" on every machine" if shared else ""))
 
 
+def _keyring(settings: Settings) -> Keyring:
+    """Return this machine's keyring or, where it has none yet, the shared one."""
+    if settings.store.url and not settings.keyring_path.exists():
+        return shared_keys.listed(settings).keyring
+    return Keyring.load(settings.keyring_path)
+
+
 @app.command()
 def export(
     domain: Annotated[str, typer.Option(help="The tracking domain.", show_default=False)],
@@ -157,8 +164,9 @@ def export(
     config: Config = None,
 ) -> None:
     """Give out the keyring of one tracking domain, which can sign for no other."""
+    settings = configured(config)
     try:
-        exported = Keyring.load(configured(config).keyring_path).export(domain)
+        exported = _keyring(settings).export(domain)
     except BadDomain as error:
         raise Mistake(str(error), Exit.USAGE) from error
     if to is not None:

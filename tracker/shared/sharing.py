@@ -80,7 +80,14 @@ class Sharing:
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
-            await self.turn()
+            try:
+                await self.turn()
+            except Exception:
+                # Whatever it is, hits are forwarded and the copies are there all the same.
+                logger.exception("sharing_failed")
+                self.trouble["sharing"] = "a fault of the program, which the log shows"
+            else:
+                self.trouble.pop("sharing", None)
             await asyncio.sleep(EVERY)
 
     async def turn(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
 from rewriter.keyring import Keyring
 from tests.servers.stores import only_sqlite
@@ -22,6 +23,8 @@ from tracker.shared.sharing import Sharing
 from tracker.shared.told import told
 from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreUnavailable
+from tracker.store.signing import Machine as MachineRow
+from tracker.store.signing import Signing, machine_table
 from tracker.store.suppressions import Suppression, Suppressions
 
 pytestmark = pytest.mark.anyio
@@ -232,3 +235,26 @@ async def test_sharing_goes_on_until_it_is_cancelled(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@only_sqlite
+async def test_what_nobody_thought_of_ends_neither_the_office_nor_the_sharing(
+    machine: Machines, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.shared.sharing.EVERY", 0.01)
+    one = machine("one")
+    Keyring.new().save(one.path)
+    await one.sharing.turn()
+    damaged = {"name": "other", "holds": "{", "seen_at": 0}
+    async with store.writing() as connection:
+        await connection.execute(insert(machine_table).values(damaged))
+    held = await one.keys.held()
+    await one.keys.keep(Held(held.revision, shared.grown(held.keyring)))
+    running = asyncio.create_task(one.sharing.run())
+    async with asyncio.timeout(20):
+        while "a fault of the program" not in one.sharing.check().says:
+            await asyncio.sleep(0.01)
+        await Signing(store).tell(MachineRow("other", frozenset({1, 2}), 0))
+        while one.sharing.check().status != "ok":
+            await asyncio.sleep(0.01)
+    running.cancel()
