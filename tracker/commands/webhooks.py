@@ -38,6 +38,7 @@ from tracker.webhooks.client import BadTarget, Client
 from tracker.webhooks.trial import Tried, tried
 
 ALL: Final = "all"
+PLAIN: Final = frozenset(("number", "last try", "state", "tries", "status", "ms", "next"))
 FAILED: Final = 1  # the exit status of a test that isn't taken, for scripts
 
 app = typer.Typer(no_args_is_help=True, help="URLs that events are posted to, as Mailgun does.")
@@ -181,7 +182,8 @@ def written(at: int | None) -> str:
 
 def show(rows: Sequence[dict[str, str]]) -> None:
     """Print a table."""
-    table = Table(*(Column(name, overflow="fold") for name in rows[0]), box=None)
+    columns = (Column(name, overflow="fold", no_wrap=name in PLAIN) for name in rows[0])
+    table = Table(*columns, box=None)
     for row in rows:
         table.add_row(*(printable(cell) for cell in row.values()))
     Console().print(table)

@@ -1,17 +1,16 @@
 """The queue of deliveries: which event goes to which URL, when, and what came of it.
 
-Events come in from the feed, whose position moves in the transaction that queues them: none is
-missed, none is queued twice, however many offices work on one store and wherever they die. What was
-delivered stays for a while as history.
+What was delivered stays for a while, as history.
 
-Promise: who takes a delivery has it alone until its lease ends. No row names a recipient.
+Promise: who takes a delivery has it alone until its lease ends; if they die, it is due again. No
+row names a recipient.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
-from sqlalchemy import bindparam, delete, exists, func, insert, null, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, func, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store.change import parts
@@ -20,24 +19,14 @@ from tracker.store.document import Damaged, unpacked
 from tracker.store.row import Row
 from tracker.store.schema import event
 from tracker.store.webhook_schema import delivery_table, feed_table, webhook_table
-from tracker.store.webhooks import KINDS, Hook, Kind, hooks
 
-AT_ONCE: Final = 1_000  # events that one transaction queues
+AT_ONCE: Final = 1_000  # deliveries that one transaction forgets
 
 # "" is a delivery that waits. What was refused won't be tried again, nor what has failed for hours;
 # what is gone was erased, expired or replaced by a later revision before it could be delivered.
 Outcome = Literal["", "delivered", "refused", "failed", "gone"]
 
-FAILS: Final[tuple[Kind, ...]] = ("permanent_fail", "temporary_fail")  # both of kind `failed`
-
 Place = tuple[str, int, str]  # an event's key: domain, microseconds, id
-
-
-class Queued(NamedTuple):
-    """What was looked at: how many events, how many deliveries that made, and whether it's all."""
-
-    events: int
-    deliveries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,47 +80,11 @@ class Waiting:
     oldest: int | None
 
 
-def kind_of(kind: str, severity: str) -> Kind | None:
-    """Return what Mailgun's webhooks call an event of a kind; None where they have none."""
-    if kind == "failed":
-        return "temporary_fail" if severity == "temporary" else "permanent_fail"
-    return next((known for known in KINDS if known == kind and kind not in FAILS), None)
-
-
 class Deliveries:
     """The queue in a store. Every method raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    async def take_up(self, now: int, limit: int = AT_ONCE) -> Queued:
-        """Queue what has come into the feed, at most `limit` events, for who wants to hear of it.
-
-        Returns no events when there are none, and when another office is at it.
-        """
-        async with self._store.reading() as connection:
-            wanted = await hooks(connection)
-            if not wanted:
-                return Queued(0, 0)
-            feed = (await connection.execute(select(feed_table))).one()
-            start = max(feed.position, min(hook.since for hook in wanted))
-            came = (await connection.execute(_feed(start, limit))).all()
-            if not came:
-                return Queued(0, 0)
-            revised = [_place(row) for row in came if row.revision]
-            queued = await _queued(connection, revised)
-        rows = list(_rows(came, wanted, queued, feed.forgotten, now))
-        moved = (
-            update(feed_table)
-            .where(feed_table.c.position == feed.position)
-            .values(position=came[-1].sequence)
-        )
-        async with self._store.writing() as connection:
-            if not (await connection.execute(moved)).rowcount:
-                return Queued(0, 0)
-            if rows:
-                await connection.execute(insert(delivery_table), rows)
-        return Queued(len(came), len(rows))
 
     async def due(self, now: int) -> Collection[int]:
         """Return the webhooks that have something due."""
@@ -230,62 +183,6 @@ async def forget(connection: AsyncConnection, rows: Sequence[Row]) -> None:
         await connection.execute(_FORGET, places)
 
 
-def _feed(after: int, limit: int) -> Any:
-    wanted = ("sequence", "domain", "at", "id", "kind", "severity", "revision")
-    ordered = select(*(event.c[name] for name in wanted)).order_by(event.c.sequence)
-    return ordered.where(event.c.sequence > after).limit(limit)
-
-
-async def _queued(
-    connection: AsyncConnection, places: Sequence[Place]
-) -> Collection[tuple[int, Place]]:
-    """Return which webhooks some events have been queued for."""
-    delivery = delivery_table.c
-    key = tuple_(delivery.domain, delivery.at, delivery.event)
-    columns = (delivery.webhook, delivery.domain, delivery.at, delivery.event)
-    found: set[tuple[int, Place]] = set()
-    for some in parts(places):
-        rows = await connection.execute(select(*columns).where(key.in_(some)))
-        found |= {(webhook, (domain, at, id_)) for webhook, domain, at, id_ in rows}
-    return found
-
-
-def _rows(
-    came: Iterable[Any],
-    wanted: Iterable[Hook],
-    queued: Collection[tuple[int, Place]],
-    forgotten: int,
-    now: int,
-) -> Iterable[dict[str, Any]]:
-    by_place: dict[tuple[str, str], list[Hook]] = {}
-    for hook in wanted:
-        by_place.setdefault((hook.domain, hook.kind), []).append(hook)
-    for row in came:
-        kind = kind_of(row.kind, row.severity)
-        for hook in by_place.get((row.domain, kind or ""), ()):
-            known = (hook.id, _place(row)) in queued or row.at <= forgotten
-            again = bool(row.revision) and known and not hook.revisions
-            if row.sequence > hook.since and not again:
-                yield _new(row, hook, now)
-
-
-def _new(row: Any, hook: Hook, now: int) -> dict[str, Any]:
-    return {
-        "webhook": hook.id,
-        "domain": row.domain,
-        "at": row.at,
-        "event": row.id,
-        "revision": row.revision,
-        "created_at": now,
-        "due": now,
-        "attempt": 0,
-        "outcome": "",
-        "status": 0,
-        "took": 0,
-        "said": "",
-    }
-
-
 def _claim(webhook: int, most: int, now: int, lease: int) -> Any:
     delivery = delivery_table.c
     its = (delivery.webhook == webhook, delivery.due <= now)
@@ -331,10 +228,6 @@ def _claimed(row: Any, lease: int, found: tuple[int, bytes] | None) -> Claim:
 def _noted(one: Settled) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in Settled.__slots__}
     return values | {"its_number": values.pop("number"), "its_lease": values.pop("lease")}
-
-
-def _place(row: Any) -> Place:
-    return row.domain, row.at, row.id
 
 
 def _its(row: Any) -> Place:

@@ -10,6 +10,7 @@ posted again, under the same id.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from typing import Final
 
 from tracker.store.change import parts
 from tracker.store.database import Store, StoreUnavailable
+from tracker.store.webhook_intake import take_up
 from tracker.store.webhook_keys import SigningKey, SigningKeys
 from tracker.store.webhook_queue import Claim, Deliveries, Health, Outcome, Settled, Waiting
 from tracker.store.webhooks import Hook, Webhooks
@@ -38,7 +40,8 @@ LEASE: Final = 60  # seconds for which a delivery is ours: a request takes 11 at
 
 LOOK_EVERY: Final = 0.5  # seconds between two looks for new events and for what is due
 GATHER: Final = 0.01  # seconds: what ends meanwhile is noted in one transaction
-TIDY_EVERY: Final = 30.0
+TIDY_EVERY: Final = 5.0
+FORGET_EVERY: Final = 12  # turns
 FRESH_FOR: Final = 2.0  # seconds for which keys needn't be asked for again
 KEPT: Final = 200_000  # deliveries of the past, however young
 DAY: Final = 86_400
@@ -80,6 +83,7 @@ class Posting:
         lease: int = LEASE,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._store = store
         self._webhooks, self._keys = Webhooks(store), SigningKeys(store, clock)
         self._queue = Deliveries(store)
         self._client = client
@@ -128,7 +132,7 @@ class Posting:
         while True:
             try:
                 self._know(await self._webhooks.all())
-                queued = await self._queue.take_up(self._now())
+                queued = await take_up(self._store, self._now())
             except StoreUnavailable as error:
                 self._note(str(error))
                 await asyncio.sleep(self._look_every)
@@ -141,14 +145,22 @@ class Posting:
 
     async def _tidy(self) -> None:
         """Count what waits, end what had no turn for a day, and forget what is long past."""
-        while True:
+        for turn in itertools.count():
             with contextlib.suppress(StoreUnavailable):  # the other loop tells of it
                 self._waiting = await self._queue.waiting()
-                if late := await self._queue.give_up(self._now() - GIVE_UP_AFTER * SECOND):
-                    self._posted["failed"] += late
-                    logger.warning("webhook_deliveries_given_up", extra={"deliveries": late})
-                await self._queue.forget_before(self._now() - self._history * DAY * SECOND, KEPT)
+                await self._give_up()
+                if turn % FORGET_EVERY == 0:
+                    long_past = self._now() - self._history * DAY * SECOND
+                    await self._queue.forget_before(long_past, KEPT)
             await asyncio.sleep(TIDY_EVERY)
+
+    async def _give_up(self) -> None:
+        before = self._now() - GIVE_UP_AFTER * SECOND
+        if not any(one.oldest and one.oldest < before for one in self._waiting.values()):
+            return  # to find none would take a look at every delivery, with the store locked
+        late = await self._queue.give_up(before)
+        self._posted["failed"] += late
+        logger.warning("webhook_deliveries_given_up", extra={"deliveries": late})
 
     def _now(self) -> int:
         return round(self._clock() * SECOND)

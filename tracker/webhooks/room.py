@@ -12,7 +12,7 @@ from tracker.store.webhooks import Hook
 from tracker.webhooks.target import BadTarget, Target
 
 IN_ALL: Final = 256  # requests under way
-A_HOST: Final = 16  # of them to one host and port
+A_HOST: Final = 32  # of them to one host and port
 FAILING: Final = 1  # of them to a URL that failed last
 
 

@@ -16,6 +16,7 @@ from tracker.health import Health
 from tracker.store.access import KeyRecords, Scope
 from tracker.store.audit import Audit
 from tracker.store.database import Store
+from tracker.store.webhook_intake import take_up
 from tracker.store.webhook_keys import SigningKeys
 from tracker.store.webhook_queue import Deliveries
 from tracker.webhooks.client import Client
@@ -209,7 +210,7 @@ async def test_history_is_paged_and_filtered_and_a_delivery_begins_anew(
     await http.post(HOOKS, data={"id": "opened", "url": URL})
     await store.insert([happened("opened", number=number) for number in range(5)])
     queue = Deliveries(store)
-    await queue.take_up(1)
+    await take_up(store, 1)
     assert await queue.give_up(2) == 5
     path = f"{OURS}/webhook-deliveries"
     page = (await http.get(path, params={"limit": 3, "state": "failed"})).json()

@@ -11,7 +11,8 @@ from tracker.store.database import Store
 from tracker.store.recipient import erase_recipient
 from tracker.store.row import Row
 from tracker.store.webhook_history import History
-from tracker.store.webhook_queue import Claim, Deliveries, Settled, kind_of
+from tracker.store.webhook_intake import kind_of, take_up
+from tracker.store.webhook_queue import Claim, Deliveries, Settled
 from tracker.store.webhooks import KINDS, Kind, Webhook, Webhooks
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +63,7 @@ async def test_what_was_stored_before_a_url_was_registered_is_not_for_it(store: 
     await store.insert(rows(3))
     webhook = await registered(store)
     await store.insert(rows(2, start=3))
-    assert (await queue.take_up(NOW)).deliveries == 2
+    assert (await take_up(store, NOW)).deliveries == 2
     assert len(await taken(queue, webhook)) == 2
 
 
@@ -71,7 +72,7 @@ async def test_only_a_domain_s_own_events_of_the_kind_are_queued(store: Store) -
     queue = Deliveries(store)
     webhook = await registered(store, "clicked")
     await store.insert([*rows(2), happened("clicked"), happened("clicked", more=OTHER)])
-    assert (await queue.take_up(NOW)).events == 4
+    assert (await take_up(store, NOW)).events == 4
     (claim,) = await taken(queue, webhook)
     assert claim.event == happened("clicked").id
 
@@ -87,10 +88,10 @@ async def test_offices_that_look_at_the_same_time_queue_each_event_once(
 
     async def look(office: Store) -> None:
         for _ in range(30):
-            await Deliveries(office).take_up(NOW, limit=7)
+            await take_up(office, NOW, limit=7)
 
     await asyncio.gather(*(look(office) for office in others), filled(store))
-    while (await Deliveries(store).take_up(NOW)).events:
+    while (await take_up(store, NOW)).events:
         pass
     claims = await taken(Deliveries(store), webhook, most=1_000)
     events = [claim.event for claim in claims]
@@ -110,7 +111,7 @@ async def test_offices_that_take_at_the_same_time_take_each_delivery_once(
     others = [await Store.open(store_url) for _ in range(3)]
     webhook = await registered(store)
     await store.insert(rows(100))
-    await Deliveries(store).take_up(NOW)
+    await take_up(store, NOW)
 
     async def take(office: Store) -> list[int]:
         found: list[int] = []
@@ -130,7 +131,7 @@ async def test_what_was_taken_by_who_died_is_due_again_and_the_dead_say_nothing_
     queue = Deliveries(store)
     webhook = await registered(store)
     await store.insert(rows(1))
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     (first,) = await taken(queue, webhook)
     assert not await queue.due(NOW)
     assert not await taken(queue, webhook)
@@ -150,9 +151,9 @@ async def test_a_store_that_is_restarted_in_between_goes_on_where_it_was(
 ) -> None:
     webhook = await registered(store)
     await store.insert(rows(5))
-    await Deliveries(store).take_up(NOW, limit=2)
+    await take_up(store, NOW, limit=2)
     again = await Store.open(store_url)
-    assert (await Deliveries(again).take_up(NOW)).deliveries == 3
+    assert (await take_up(again, NOW)).deliveries == 3
     assert len(await taken(Deliveries(again), webhook)) == 5
     await again.close()
 
@@ -161,11 +162,10 @@ async def test_a_store_that_is_restarted_in_between_goes_on_where_it_was(
 async def test_an_event_that_is_judged_anew_comes_again_only_to_who_asked(
     store: Store, revisions: bool, times: int
 ) -> None:
-    queue = Deliveries(store)
     await registered(store, revisions=revisions)
     for revision in range(3):
         await store.insert([happened("opened", who="machine", revision=revision)])
-        await queue.take_up(NOW)
+        await take_up(store, NOW)
     assert len(await History(store).newest(DOMAIN, 10)) == times
 
 
@@ -177,7 +177,7 @@ async def test_an_event_that_was_judged_anew_before_anybody_looked_comes_once(
     webhook = await registered(store)
     await store.insert([happened("opened"), happened("opened", number=1)])
     await store.insert([happened("opened", who="machine", revision=1)])
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     assert sorted(claim.document_revision for claim in await taken(queue, webhook)) == [0, 1]
 
 
@@ -188,19 +188,19 @@ async def test_a_revision_comes_to_nobody_again_once_its_delivery_is_forgotten(
     queue = Deliveries(store)
     webhook = await registered(store)
     await store.insert([happened("opened")])
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     claims = await taken(queue, webhook)
     await queue.exchange([ended(claim) for claim in claims], [], {}, NOW, NOW)
     assert await queue.forget_before(NOW + 1, most=100) == 1
     await store.insert([happened("opened", who="machine", revision=1)])
-    assert (await queue.take_up(NOW)).deliveries == 0
+    assert (await take_up(store, NOW)).deliveries == 0
 
 
 async def test_history_is_bounded_by_age_and_by_number_and_what_waits_stays(store: Store) -> None:
     queue, history = Deliveries(store), History(store)
     webhook = await registered(store)
     await store.insert(rows(10))
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     claims = await taken(queue, webhook)
     await queue.exchange([ended(claim) for claim in claims[:8]], [], {}, NOW, NOW)
     assert await queue.forget_before(NOW, most=100) == 0
@@ -215,7 +215,7 @@ async def test_what_had_no_turn_for_long_is_given_up(store: Store) -> None:
     queue = Deliveries(store)
     await registered(store)
     await store.insert(rows(2))
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     assert await queue.give_up(NOW) == 0
     assert await queue.give_up(NOW + 1) == 2
     assert {one.state for one in await History(store).newest(DOMAIN, 10)} == {"failed"}
@@ -228,7 +228,7 @@ async def test_erasing_a_recipient_leaves_nothing_to_be_posted_and_nothing_that_
     webhook = await registered(store)
     theirs = [happened("opened", to="eve@example.net", number=number) for number in range(2)]
     await store.insert([*rows(1), *theirs])
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     claims = {claim.event: claim for claim in await taken(queue, webhook)}
     await queue.exchange([ended(claims[theirs[0].id])], [], {}, NOW, NOW)
     await erase_recipient(store, "eve@example.net")
@@ -239,20 +239,20 @@ async def test_what_waits_for_a_url_goes_with_it(store: Store) -> None:
     queue = Deliveries(store)
     await registered(store)
     await store.insert(rows(3))
-    await queue.take_up(NOW)
+    await take_up(store, NOW)
     urls = ("https://app.example.com/other",)
     await Webhooks(store).change(DOMAIN, "opened", who="test", urls=urls)
     assert not await queue.waiting()
-    assert (await queue.take_up(NOW)).events == 0
+    assert (await take_up(store, NOW)).events == 0
     await store.insert(rows(1, start=3))
-    assert (await queue.take_up(NOW)).deliveries == 1
+    assert (await take_up(store, NOW)).deliveries == 1
 
 
 @only_sqlite
 async def test_a_delivery_names_no_recipient(store: Store, store_url: str) -> None:
     await registered(store)
     await store.insert([happened("opened", to="eve@example.net", more={"id": "an id"})])
-    await Deliveries(store).take_up(NOW)
+    await take_up(store, NOW)
     async with store.reading() as connection:
         found = await connection.exec_driver_sql("SELECT * FROM webhook_delivery")
         assert not [value for row in found for value in row if "eve" in str(value)]
