@@ -1,12 +1,14 @@
 """Measure the store as it grows: events stored a second, bytes each, and how long a page takes.
 
     python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench | --keep FILE]
-                          [--rival] [--random-ids]
+                          [--rival] [--random-ids] [--store URL | --store postgresql]
 
 One store grows to each size in turn, by the events of `bench.store_events`. They are stored as the
 back office does where it is behind: 2,000 at a time, one batch made ready while another is written,
 each batch forced to disk with all its index entries and figures. A line for each million says how
-fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`).
+fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`). With
+`--store`, it is a PostgreSQL database: an empty one, or the one that a run before filled; or that
+of a server which is started for it, waits for the disk, and is gone afterwards.
 
 A page is 100 events of the largest domain through the calls that the API makes, asked for many
 times from a warm store, each time from another place and for other values.
@@ -18,15 +20,18 @@ import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench.store_events import DOMAINS, EVERY, FIRST, Traffic, a_reader, address, campaign
 from bench.store_rival import Rival
+from tests.servers import postgresql
 from tracker.store import database
 from tracker.store.change import Change, Follower
 from tracker.store.database import Store
@@ -42,6 +47,8 @@ MADE: Final = 50_000  # events that are made before the clock runs for them
 ASKED: Final = 300
 WARMING: Final = 20
 MEDIAN, P99, RATE = 10.0, 50.0, 10_000  # the goals: milliseconds, and events a second
+# A quarter of a machine with 4 GB, and checkpoints as far apart as PostgreSQL's manual advises.
+SERVER: Final = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 MONTH: Final = 30 * 24  # hours
 MILLION: Final = 1_000_000
 
@@ -207,15 +214,20 @@ def rows_of(figures: dict[str, list[float]]) -> Iterator[str]:
         yield f"| {name} | {median:.2f} | {p99:.2f} | {met} |"
 
 
-def on_disk(path: Path, size: int) -> str:
+async def on_disk(store: Store, where: str, size: int) -> str:
     """Say how much room the store takes."""
-    taken = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+    if "://" in where:
+        async with store.reading() as connection:
+            taken = await connection.scalar(text("SELECT pg_database_size(current_database())"))
+    else:
+        path = Path(where)
+        taken = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
     return f"{taken / size:,.0f} bytes on disk each"
 
 
-async def measure(path: Path, sizes: Sequence[int], traffic: Traffic, rival: Rival | None) -> None:
+async def measure(where: str, sizes: Sequence[int], traffic: Traffic, rival: Rival | None) -> None:
     """Let a store grow to each size, and print what it then takes."""
-    store = await Store.open(path)
+    store = await Store.open(where)
     filling = Filling(store, traffic, rival)
     stored = await store.last()  # a number for each event
     followers = database.FOLLOWERS
@@ -229,7 +241,8 @@ async def measure(path: Path, sizes: Sequence[int], traffic: Traffic, rival: Riv
             await filling.grow(stored, upto, took)
             stored = upto
             met = "met" if took.events / took.wall >= RATE else f"**not met**: {RATE:,}"
-            print(f"- up to {stored:,}: {took}, {on_disk(path, stored)} ({met})", flush=True)
+            taken = await on_disk(store, where, stored)
+            print(f"- up to {stored:,}: {took}, {taken} ({met})", flush=True)
         answers = {name: await latency(store, ask, size) for name, ask in QUESTIONS.items()}
         print("\n" + "\n".join(rows_of(answers)), flush=True)
         (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))  # noqa: S311
@@ -247,12 +260,16 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FILE", help="a store to go on with")
     parser.add_argument("--rival", action="store_true", help="fill a plain table beside it")
     parser.add_argument("--random-ids", action="store_true", help="message ids of no order")
+    parser.add_argument("--store", metavar="URL", help="a PostgreSQL database instead of a file")
     arguments = parser.parse_args()
-    with TemporaryDirectory(dir=arguments.folder) as folder:
+    with TemporaryDirectory(dir=arguments.folder) as folder, ExitStack() as running:
         path = arguments.keep or Path(folder) / "store.db"
         rival = Rival(path.with_suffix(".rival.db")) if arguments.rival else None
         traffic = Traffic(arguments.random_ids)
-        asyncio.run(measure(path, sorted(arguments.events), traffic, rival))
+        where = arguments.store or str(path)
+        if where == "postgresql":
+            where = running.enter_context(postgresql.running(durable=True, **SERVER)).fresh()
+        asyncio.run(measure(where, sorted(arguments.events), traffic, rival))
 
 
 if __name__ == "__main__":

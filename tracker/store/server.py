@@ -41,13 +41,18 @@ SESSION: Final = {
     "idle_in_transaction_session_timeout": "30s",
 }
 # Every walk goes along one index, as SQLite is told by hints: what a planner knows of domains and
-# recipients may mislead it into sorting all of a domain's events. A plan is made for the values
-# that are asked for: made for any, it can't leave out partitions, and takes a limit for a tenth of
-# everything.
+# recipients misleads it into sorting all of a domain's events. A plan is made for the values that
+# are asked for: made for any, it can't leave out partitions, and takes a limit for a tenth of
+# everything. Compiling one takes longer than it runs.
 PLANNING: Final = {
     "plan_cache_mode": "force_custom_plan",
+    "max_parallel_workers_per_gather": "0",
     **dict.fromkeys(
-        ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan"), "off"
+        (
+            *("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan"),
+            *("enable_sort", "jit"),
+        ),
+        "off",
     ),
 }
 READING: Final = {
