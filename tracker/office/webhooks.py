@@ -14,7 +14,7 @@ from tracker.health import Check, counted
 from tracker.store.row import SECOND
 from tracker.store.webhooks import Hook
 from tracker.webhooks.client import Client
-from tracker.webhooks.posting import Overview
+from tracker.webhooks.overview import Overview
 from tracker.webhooks.room import host
 
 NAMED: Final = 3  # how many URLs that fail a sentence lists

@@ -14,8 +14,8 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracker.store.change import parts
@@ -26,6 +26,7 @@ from tracker.store.webhook_queue import Claim, Deliveries, Health, Outcome, Sett
 from tracker.store.webhooks import Hook, Webhooks
 from tracker.webhooks.client import BadTarget, Client, Unanswered, readable
 from tracker.webhooks.message import Item, event_id, message
+from tracker.webhooks.overview import Overview
 from tracker.webhooks.room import room
 from tracker.webhooks.schedule import (
     DONE,
@@ -47,17 +48,6 @@ KEPT: Final = 200_000  # deliveries of the past, however young
 DAY: Final = 86_400
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How webhooks are, from memory. `at` is in Unix seconds; `posted` counts by outcome."""
-
-    at: float = 0
-    trouble: str = ""
-    hooks: Sequence[Hook] = ()
-    waiting: Mapping[int, Waiting] = field(default_factory=dict)
-    posted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +82,7 @@ class Posting:
         self._lease = lease
         self._clock = clock
         self._hooks: dict[int, Hook] = {}
+        self._known_until = 0.0
         self._living: dict[str, tuple[float, Sequence[SigningKey]]] = {}
         self._under_way: dict[asyncio.Task[None], Hook] = {}
         self._settled: list[Settled] = []
@@ -131,7 +122,6 @@ class Posting:
     async def _queue_events(self) -> None:
         while True:
             try:
-                self._know(await self._webhooks.all())
                 queued = await take_up(self._store, self._now())
             except StoreUnavailable as error:
                 self._note(str(error))
@@ -165,8 +155,16 @@ class Posting:
     def _now(self) -> int:
         return round(self._clock() * SECOND)
 
-    def _know(self, hooks: Iterable[Hook]) -> None:
-        self._hooks = {hook.id: hook for hook in hooks}
+    async def _know(self) -> None:
+        """Learn who is registered, now and then; what was found out since is known better here."""
+        if time.monotonic() < self._known_until:
+            return
+        hooks = {hook.id: hook for hook in await self._webhooks.all()}
+        for one in self._healths.values():
+            if hook := hooks.get(one.webhook):
+                hooks[hook.id] = replace(hook, failing_since=one.failing_since, trouble=one.trouble)
+        self._hooks = hooks
+        self._known_until = time.monotonic() + self._look_every
 
     def _note(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
@@ -175,10 +173,13 @@ class Posting:
 
     async def _round(self, take: Callable[[Collection[int]], dict[int, int]]) -> None:
         """Note what ended, and take as much of what is due as there is room for."""
-        settled, self._settled = self._settled, []
-        healths, self._healths = self._healths, {}
+        settled: list[Settled] = []
+        healths: dict[int, Health] = {}
         try:
+            await self._know()
             wanted = take(await self._queue.due(self._now()))
+            settled, self._settled = self._settled, []
+            healths, self._healths = self._healths, {}
             if not (settled or wanted):
                 return
             now = self._now()

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tracker.office.webhooks import Figures, check
 from tracker.store.webhook_queue import Waiting
 from tracker.store.webhooks import Hook
-from tracker.webhooks.posting import Overview
+from tracker.webhooks.overview import Overview
 
 NOW = 1_790_000_000.0
 
