@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from bench.cluster import Ground, Installation, cpu, ground
+from bench.edge.report import machine
 from bench.enrich import DOMAIN, mixed
 from bench.enrich_flow import fill
 from rewriter.keyring import Keyring
@@ -67,11 +68,12 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1, help="NATS servers, with a copy each")
     parser.add_argument("--sync", default="2m", help="NATS' forced writes: a time, or always")
     arguments = parser.parse_args()
-    print(f"{arguments.hits:,} hits; {arguments.nodes} NATS, forced writes: {arguments.sync}")
     with (
         tempfile.TemporaryDirectory() as folder,
         ground(Path(folder), nodes=arguments.nodes, sync=arguments.sync) as there,
     ):
+        print(machine(there.folder))
+        print(f"{arguments.hits:,} hits; {arguments.nodes} NATS, forced writes: {arguments.sync}")
         slowest = min(_rates(there, consumers, arguments.hits) for consumers in (1, 2))
         if arguments.seconds:
             _delays(there, slowest / 10, arguments.seconds)
