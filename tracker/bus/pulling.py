@@ -51,6 +51,7 @@ class Puller:
         self._coming = 0  # messages that the open request may still bring
         self._waiting: deque[Msg] = deque()
         self._trouble = ""
+        self._taking = asyncio.Lock()  # one batch is waited for at a time
         self._moved = asyncio.Event()
         connection.tell(self._moved)
 
@@ -78,12 +79,13 @@ class Puller:
         Whoever took them calls `refill`, so that others come meanwhile; a call that is cancelled
         took none.
         """
-        while not self._waiting:
-            await self.refill()
-            await self._move(SILENT_AFTER, silent=f"nothing is heard of {self._connection.host}")
-        if len(self._waiting) < self._most:
-            await asyncio.sleep(LINGER)
-        return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        async with self._taking:
+            while not self._waiting:
+                await self.refill()
+                await self._move(SILENT_AFTER)
+            if len(self._waiting) < self._most:
+                await asyncio.sleep(LINGER)
+            return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
 
     async def end(self) -> None:
         """Have nothing more brought, and what wasn't taken brought to others."""
@@ -115,7 +117,7 @@ class Puller:
         delay = msgspec.json.encode({"delay": round(after * NANOSECONDS)})
         await self.answer(messages, LATER + b" " + delay if after else LATER)
 
-    async def _move(self, within: float, silent: str) -> None:
+    async def _move(self, within: float) -> None:
         """Wait until something is heard of the server."""
         self._check()
         self._moved.clear()
@@ -123,7 +125,9 @@ class Puller:
             async with asyncio.timeout(within):
                 await self._moved.wait()
         except TimeoutError as error:
-            raise BusUnavailable(f"{silent} within {within:g} s") from error
+            raise BusUnavailable(
+                f"nothing is heard of {self._connection.host} within {within:g} s"
+            ) from error
         self._check()
 
     def _check(self) -> None:

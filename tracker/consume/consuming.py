@@ -13,9 +13,10 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from itertools import chain
+from typing import Any, Final, TypeVar
 
 from nats.aio.msg import Msg
 
@@ -33,6 +34,8 @@ from tracker.store.row import NotAnEvent, Row, row
 BUS_AFTER: Final = (0.2, 0.5, 1.0, 2.0)
 STORE_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
 STORE_WITHIN: Final = 30.0  # seconds until a store that hangs is taken for one that is away
+# Batches under way at once: one is made ready while the database works on the other.
+HANDS: Final = 2
 # Held messages are asked time for, thrice before they would go to another process.
 HEARTBEAT: Final = durable.ACK_WAIT / 3
 WATCH_EVERY: Final = 5.0  # seconds between looks at what the bus says of the stream
@@ -62,7 +65,7 @@ class Consumer:
         self._name = name
         self._store = store
         self._most = most
-        self._held: Sequence[Msg] = ()
+        self._held: list[Sequence[Msg]] = [()] * HANDS
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until told to stop; then finish what is being stored and give the rest back."""
@@ -85,27 +88,22 @@ class Consumer:
             puller = await Puller.open(connection, wanted.name, self._name, self._most)
             self.progress.host = connection.host
             self._recover("bus", self.progress.bus)
-            beside = (self._keep(puller), self._watch(connection))
-            tasks = [asyncio.create_task(one) for one in beside]
-            try:
-                await self._consume(connection, puller, stopping)
-                await puller.end()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            hands = [self._consume(connection, puller, stopping, hand) for hand in range(HANDS)]
+            await _beside(asyncio.gather(*hands), self._keep(puller), self._watch(connection))
+            await puller.end()
         finally:
-            self._held, self.progress.host = (), ""
+            self._held, self.progress.host = [()] * HANDS, ""
             await connection.close()
 
     async def _consume(
-        self, connection: Connection, puller: Puller, stopping: asyncio.Event
+        self, connection: Connection, puller: Puller, stopping: asyncio.Event, hand: int
     ) -> None:
+        """Bring one batch after the other, until told to stop. Raises BusUnavailable."""
         while not stopping.is_set() and (messages := await _unless(stopping, puller.batch())):
-            self._held = messages
+            self._held[hand] = messages
             await puller.refill()
             await self._bring(connection, puller, messages, stopping)
-            self._held = ()
+            self._held[hand] = ()
 
     async def _bring(
         self,
@@ -122,7 +120,6 @@ class Consumer:
             wait = self._fail("store", self.progress.store, str(error), STORE_AFTER)
             # All of them: another process may reach the store where this one doesn't.
             await puller.give_back([*messages, *puller.empty()], wait)
-            self._held = ()
             await _pause(wait, stopping)
             return
         self._recover("store", self.progress.store)
@@ -166,7 +163,7 @@ class Consumer:
         while True:
             await asyncio.sleep(HEARTBEAT)
             with contextlib.suppress(BusUnavailable):
-                await puller.answer([*self._held, *puller.waiting], IN_PROGRESS)
+                await puller.answer(chain(*self._held, puller.waiting), IN_PROGRESS)
 
     async def _watch(self, connection: Connection) -> None:
         """Look at what the bus says of the stream, for whoever asks us."""
@@ -209,6 +206,18 @@ async def _unless(stopping: asyncio.Event, coming: Awaitable[Taken]) -> Taken | 
         for one in (stop, task):
             one.cancel()
         await asyncio.gather(stop, task, return_exceptions=True)
+
+
+async def _beside(work: Awaitable[object], *others: Coroutine[Any, Any, None]) -> None:
+    """Do something while others go on; end those with it."""
+    tasks = [asyncio.create_task(other) for other in others]
+    doing = asyncio.ensure_future(work)
+    try:
+        await doing
+    finally:
+        for task in (doing, *tasks):
+            task.cancel()
+        await asyncio.gather(doing, *tasks, return_exceptions=True)
 
 
 async def _pause(seconds: float, stopping: asyncio.Event) -> None:
