@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Text, inspect, text
 
 from tests.servers import postgresql
 from tests.servers.ports import free_port
@@ -18,7 +20,8 @@ from tests.servers.proxy import between
 from tests.servers.stores import changed, make_tables, only_postgresql
 from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, START, document
-from tracker.store import database, migrations, server
+from tracker.store import database, migrations, schema, server
+from tracker.store.copying import tables
 from tracker.store.database import Store, StoreError, StoreUnavailable
 from tracker.store.query import (
     EVERYTHING,
@@ -188,6 +191,38 @@ async def test_a_newer_store_is_left_alone(store: Store, store_url: str) -> None
         f"was written by a newer version of this program: it has revision 9999, and this version"
         f" reads and writes {newest}"
     )
+
+
+@only_postgresql
+async def test_the_steps_lead_to_the_tables_that_the_program_knows(store: Store) -> None:
+    known = {table.name for table in tables()}  # imports the modules that describe them
+
+    def differences(connection: Connection) -> list[str]:
+        context = MigrationContext.configure(connection)
+        found = map(str, compare_metadata(context, schema.metadata))
+        return [each for each in found if "event_by_" not in each]  # those are SQLite's own
+
+    def ways(connection: Connection) -> dict[str | None, list[str | None]]:
+        found = inspect(connection).get_indexes("event")
+        return {index["name"]: index["column_names"] for index in found}
+
+    def locales(connection: Connection) -> set[str]:
+        return {
+            str(column["type"].collation)
+            for name in known
+            for column in inspect(connection).get_columns(name)
+            if isinstance(column["type"], Text)
+        }
+
+    async with store.reading() as connection:
+        assert await connection.run_sync(differences) == []
+        assert await connection.run_sync(locales) == {"C"}
+        assert await connection.run_sync(ways) == {
+            "event_by_sequence": ["sequence"],
+            "event_by_kind": ["domain", "kind", "at", "id"],
+            "event_by_recipient": ["domain", "recipient", "at", "id"],
+            "event_by_message": ["domain", "message_id", "at", "id"],
+        }
 
 
 async def test_many_may_prepare_one_database_at_once(postgres_url: str) -> None:
