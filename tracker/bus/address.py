@@ -163,12 +163,21 @@ CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
 }
 
 
+# What NATS' own tools read.
+VARIABLES: Final = {
+    "user": "NATS_USER",
+    "password": "NATS_PASSWORD",
+    "token": "NATS_TOKEN",
+    "creds": "NATS_CREDS",
+}
+
+
 def _with_port(host: str) -> str:
     return host if re.search(r":\d+$", host) else f"{host}:{PORT}"
 
 
 def _access(hosts: str, told: Mapping[str, object], environment: Mapping[str, str]) -> Access:
-    """Take what the URL says; else the variables that NATS' own tools know."""
+    """Take what the URL says, else the environment."""
     named, at, _ = hosts.partition(",")[0].rpartition("@")
     user, colon, password = named.partition(":")
     told = {name: value for name, value in told.items() if name in Access.__slots__}
@@ -186,11 +195,3 @@ def _access(hosts: str, told: Mapping[str, object], environment: Mapping[str, st
         told["password"] = environment.get("NATS_PASSWORD", "")
     told["tls"] = bool(told.get("tls", "ca" in told or "cert" in told))
     return Access(**told)  # type: ignore[arg-type]
-
-
-VARIABLES: Final = {
-    "user": "NATS_USER",
-    "password": "NATS_PASSWORD",
-    "token": "NATS_TOKEN",
-    "creds": "NATS_CREDS",
-}

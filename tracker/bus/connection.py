@@ -15,7 +15,6 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
@@ -25,8 +24,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
-from tracker.bus.address import Access, Address
-from tracker.bus.credentials import BadCredentials, Credentials
+from tracker.bus.address import Address
+from tracker.bus.identity import Identity, InClear, Unreadable, read
 
 CONNECT_WITHIN: Final = 3.0  # seconds a server
 # Seconds a question. While a cluster has no leader it drops questions; asking again is quicker.
@@ -79,12 +78,15 @@ class Connection:
 
         Raises BusUnavailable.
         """
-        told = await asyncio.to_thread(_told, address.access)
+        try:
+            identity = await asyncio.to_thread(read, address.access)
+        except Unreadable as error:
+            raise BusUnavailable(str(error)) from error
         failures: dict[str, str] = {}
         for host in random.sample(address.hosts, len(address.hosts)):
             connection = cls(host)
             try:
-                await connection._connect(address.access, told, name)
+                await connection._connect(identity, name)
             except BusUnavailable as error:
                 failures[host] = str(error)
             else:
@@ -177,7 +179,7 @@ class Connection:
         if transport := self._client._transport:
             transport.close()  # type: ignore[no-untyped-call]
 
-    async def _connect(self, access: Access, told: "Told", name: str) -> None:
+    async def _connect(self, identity: Identity, name: str) -> None:
         connected = False
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
@@ -193,12 +195,11 @@ class Connection:
                     ping_interval=PING_EVERY,
                     max_outstanding_pings=PINGS_UNANSWERED,
                     pending_size=0,  # publishing while disconnected is an error, not a promise
-                    **told.options(access, self._in_clear),
+                    **identity.options(self._in_clear),
                 )
-            if access.tls and self._in_clear():
-                raise _InClear
+            identity.check(self._in_clear())
             connected = True
-        except _InClear as error:
+        except InClear as error:
             raise BusUnavailable("speaks no TLS, which is demanded of it") from error
         except (Error, OSError, TimeoutError) as error:
             silent = f"doesn't answer within {CONNECT_WITHIN:g} s"
@@ -234,87 +235,6 @@ class Inbox:
                 await self._subscription.drain()  # type: ignore[no-untyped-call]
         except (Error, OSError, TimeoutError) as error:
             raise BusUnavailable(f"the connection ended: {_said(error)}") from error
-
-
-class _InClear(Exception):
-    """A secret was about to be sent in the clear."""
-
-
-class Told:
-    """What the files say of who we are, read before each connection."""
-
-    def __init__(
-        self,
-        password: str,
-        token: str,
-        credentials: Credentials | None,
-        context: ssl.SSLContext | None,
-    ) -> None:
-        self._password = password
-        self._token = token
-        self._credentials = credentials
-        self._context = context
-
-    def options(self, access: Access, in_clear: Callable[[], bool]) -> dict[str, Any]:
-        """Say it as nats-py takes it: what is secret is handed out only behind TLS, if wanted."""
-
-        def guarded(secret: str) -> Callable[[], str]:
-            def give() -> str:
-                if access.tls and in_clear():
-                    raise _InClear
-                return secret
-
-            return give
-
-        options: dict[str, Any] = {}
-        if self._context is not None:
-            options["tls"] = self._context
-        if (credentials := self._credentials) is not None:
-            options["user_jwt_cb"] = lambda: guarded(credentials.token)().encode()
-            options["signature_cb"] = credentials.sign
-        if access.user:
-            options |= {"user": access.user, "password": guarded(self._password)}
-        if self._token:
-            options["token"] = guarded(self._token)
-        return options
-
-
-def _told(access: Access) -> Told:
-    """Read the files that an access names. Raises BusUnavailable."""
-    creds = _text(access.creds)
-    try:
-        credentials = Credentials.parse(creds) if creds else None
-    except BadCredentials as error:
-        raise BusUnavailable(f"{access.creds} {error}") from error
-    return Told(
-        access.password or _text(access.password_file),
-        access.token or _text(access.token_file),
-        credentials,
-        _context(access) if access.tls else None,
-    )
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8").strip() if path else ""
-    except OSError as error:
-        raise BusUnavailable(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BusUnavailable(f"{path} holds no text") from error
-
-
-def _context(access: Access) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=access.ca or None)
-        if access.cert:
-            context.load_cert_chain(access.cert, access.key or None)
-    except ssl.SSLError as error:
-        raise BusUnavailable(
-            f"{access.cert or access.ca} holds no certificate that can be used: {error.reason}"
-        ) from error
-    except OSError as error:
-        raise BusUnavailable(f"cannot read {access.ca or access.cert}: {error.strerror}") from error
-    return context
 
 
 def _said(error: BaseException) -> str:

@@ -82,6 +82,7 @@ async def keep(connection: Connection, wanted: Wanted, letters: Sequence[tuple[M
             for message, reason in letters
         ]
     )
+    await publisher.close()
 
 
 async def letters(connection: Connection, wanted: Wanted) -> AsyncIterator[Letter]:

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tracker.bus.parts import address
-from tracker.bus.address import Access
+from tracker.bus.address import Access, duration, spoken
 from tracker.sinks.url import BadSink, SinkUrl
 
 
@@ -79,3 +81,9 @@ def test_what_a_url_cannot_say_is_refused_with_what_would_be_right(url: str, say
 def test_a_secret_is_in_nothing_that_is_shown(url: str) -> None:
     parsed = SinkUrl.parse(url)
     assert "s3same" not in f"{parsed.name} {address(url)!r}"
+
+
+@given(st.integers(0, 999_999), st.sampled_from("smhd"))
+def test_a_time_reads_as_it_is_written(number: int, unit: str) -> None:
+    seconds = duration(f"{number}{unit}")
+    assert duration(spoken(seconds)) == seconds
