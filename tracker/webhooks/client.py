@@ -9,16 +9,17 @@ is, a request takes `WITHIN` seconds and some kilobytes.
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ssl import SSLContext
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import httpcore
 import httpx
 
 from tracker.webhooks.address import IpNetwork
+from tracker.webhooks.connections import Connections, Lent
 from tracker.webhooks.dial import Addresses, Dial, Lookup, Unknown
 from tracker.webhooks.target import BadTarget, Target
 
@@ -26,8 +27,9 @@ WITHIN: Final = 10.0  # seconds until the answer's status must be there
 BODY_WITHIN: Final = 1.0  # seconds more for its body, of which little is read
 KEPT: Final = 300  # bytes of a body, to show to whoever looks for a fault
 READ: Final = 64 << 10  # bytes of a body, so that the connection can be used again
-KEEP_ALIVE: Final = 4.0  # seconds; commonly 5 until the other side closes
 AGENT: Final = "tracking-edge-webhooks"
+
+Headers = Sequence[tuple[bytes | str, bytes | str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,7 @@ class Client:
     ) -> None:
         self._addresses = Addresses(allowed, lookup)
         self._within = within
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or httpx.create_ssl_context(),
-            network_backend=Dial(self._addresses),
-            max_connections=None,  # whoever posts bounds how much is under way
-            max_keepalive_connections=100,
-            keepalive_expiry=KEEP_ALIVE,
-        )
+        self._connections = Connections(Dial(self._addresses), tls or httpx.create_ssl_context())
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +68,7 @@ class Client:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        await self._connections.close()
 
     async def check(self, url: str) -> None:
         """Tell whether a URL may be posted to, as far as can be told now. Raises BadTarget.
@@ -86,16 +82,10 @@ class Client:
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         """Post, and return the answer, whatever its status. Raises BadTarget, Unanswered."""
-        target, connected = Target.parse(url), Connected()
+        target = Target.parse(url)
+        sent = [("Host", target.authority), ("User-Agent", AGENT), *headers.items()]
         try:
-            try:
-                return await self._exchange(target, content, headers, connected)
-            except (httpcore.NetworkError, httpcore.RemoteProtocolError):
-                if connected.anew:
-                    raise
-            # The other side closed a connection that was to be used again, as it may at any time
-            # (RFC 9112 §9.3.1): it didn't read this.
-            return await self._exchange(target, content, headers, connected)
+            return await self._exchange(target, content, sent)
         except TimeoutError:
             raise Unanswered(f"no answer within {self._within:g} s") from None
         except Unknown as error:
@@ -103,41 +93,34 @@ class Client:
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise Unanswered(_said(error)) from error
 
-    async def _exchange(
-        self, target: Target, content: bytes, headers: Mapping[str, str], connected: "Connected"
-    ) -> Answer:
+    async def _exchange(self, target: Target, content: bytes, headers: Headers) -> Answer:
+        lent = await self._connections.take(target)
+        try:
+            return await self._once(target, content, headers, lent)
+        except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+            if not lent.used:
+                raise
+        # The other side closed a connection that was to be used again, as it may at any time
+        # (RFC 9112 §9.3.1): it didn't read this.
+        return await self._once(target, content, headers, self._connections.new(target))
+
+    async def _once(self, target: Target, content: bytes, headers: Headers, lent: Lent) -> Answer:
         url = httpcore.URL(
             scheme=target.scheme.encode(),
             host=target.host.encode(),
             port=target.port,
             target=target.path.encode(),
         )
-        sent = [("Host", target.authority), ("User-Agent", AGENT), *headers.items()]
         begun = time.monotonic()
-        async with AsyncExitStack() as closing:
-            async with asyncio.timeout(self._within):
-                response = await closing.enter_async_context(
-                    self._pool.stream(
-                        "POST",
-                        url,
-                        headers=sent,
-                        content=content,
-                        extensions={"trace": connected.note},
-                    )
-                )
-            beginning = await _beginning(response)
-            return Answer(response.status, beginning, time.monotonic() - begun)
-
-
-class Connected:
-    """Whether a request made a connection of its own, or used one that was there."""
-
-    def __init__(self) -> None:
-        self.anew = False
-
-    async def note(self, name: str, _info: Mapping[str, Any]) -> None:
-        """Hear from httpcore what it does."""
-        self.anew = self.anew or name == "connection.connect_tcp.started"
+        try:
+            async with AsyncExitStack() as closing:
+                async with asyncio.timeout(self._within):
+                    posting = lent.connection.stream("POST", url, headers=headers, content=content)
+                    response = await closing.enter_async_context(posting)
+                beginning = await _beginning(response)
+                return Answer(response.status, beginning, time.monotonic() - begun)
+        finally:
+            await self._connections.give_back(target, lent)
 
 
 async def _beginning(response: httpcore.Response) -> bytes:
