@@ -18,6 +18,7 @@ from tests.tracker.operation.conftest import Said, Tracker, folder, own_process,
 from tests.tracker.operation.running import Running, running
 from tests.tracker.sinks.contract import event
 from tracker import missed
+from tracker.commands.times import moment
 from tracker.dead import DeadLetters
 from tracker.event import encode
 from tracker.ledger import Ledger
@@ -134,6 +135,24 @@ def test_a_slip_is_told_with_what_would_be_right(
     said = tracker("sinks", *arguments)
     assert said.status != 0
     assert sentence in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-21T08:00+00:00", 1_795_248_000),
+        ("2026-11-21T09:00:00.5+01:00", 1_795_248_000.5),
+    ],
+)
+def test_a_time_is_read_as_people_type_it(text: str, seconds: float) -> None:
+    assert moment(text, "--since") == seconds
+
+
+def test_a_time_may_be_how_long_ago_it_was() -> None:
+    typed = ["2 d", "25h", "90min", "30m", "5s"]
+    times = [moment(text, "--since") for text in typed]
+    assert times == sorted(times)
+    assert times[-1] < time.time()
 
 
 def test_a_pause_outlasts_the_command_and_is_told(
