@@ -149,15 +149,19 @@ def test_a_killed_office_comes_back_and_nothing_is_missing(served: Running) -> N
         assert follower.recipients(1) == ["bob@example.net"]
 
 
-def test_an_unreadable_database_is_said_in_one_sentence(tracker: Tracker) -> None:
+def test_an_unreadable_database_is_told_and_ends_nothing(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracker("keys", "new")
     Path("data/store.db").write_text("no database at all " * 100)
     with running("office") as office:
-        assert office.process.stderr is not None
-        said = [line for line in office.process.stderr if not line.startswith("{")]
-        assert office.process.wait() == Exit.DATA
-    assert len(said) == 1
-    assert said[0].startswith("tracker: cannot open the store data/store.db: ")
+        why = office.until("domains_not_published")["why"]
+        answering(office.addresses[0])
+        monkeypatch.setenv("TRACKER_API_LISTEN", office.addresses[0])
+        said = tracker("status")
+        assert office.process.poll() is None
+    assert why.startswith("cannot open the store data/store.db: file is not a database")
+    assert (said.status, why in said.out) == (2, True)
 
 
 def test_readers_are_answered_while_the_database_is_unreadable_and_nothing_is_missing(
@@ -169,7 +173,7 @@ def test_readers_are_answered_while_the_database_is_unreadable_and_nothing_is_mi
     with running("serve") as serving:
         edge, api = serving.addresses
         click(edge, "ann@example.net")
-        serving.until("child_died", child="office", status=Exit.DATA)
+        serving.until("domains_not_published")
         click(edge, "bob@example.net")
         store.unlink()
         answering(api)
