@@ -132,8 +132,8 @@ class Forwarder:
         letters: list[Letter] = []
         if batch.hits:
             self.progress.waiting_since[stream.name] = batch.hits[0].at
-            self._turns.read(stream.name, batch.hits[-1].at, more=True)
             letters = await self._delivery.hits(self._recent.judged(batch.hits))
+            self._turns.read(stream.name, batch.hits[-1].at, more=True)
         else:
             # Only now: between two batches the sink is still behind.
             self.progress.waiting_since.pop(stream.name, None)
