@@ -99,14 +99,12 @@ class Posting:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Post until told to stop; then let what is under way come to its end."""
-        queueing = asyncio.create_task(self._queue_events())
-        tidying = asyncio.create_task(self._tidy())
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._queue_events()), tasks.create_task(self._tidy())]
             while not stopping.is_set():
                 await self._round(self._room)
                 await self._sleep(self._look_every)
-        finally:
-            for task in (queueing, tidying):
+            for task in beside:
                 task.cancel()
         while self._under_way:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -177,7 +175,7 @@ class Posting:
         healths: dict[int, Health] = {}
         try:
             await self._know()
-            wanted = take(await self._queue.due(self._now()))
+            wanted = take(await self._queue.due(self._now())) if self._hooks else {}
             settled, self._settled = self._settled, []
             healths, self._healths = self._healths, {}
             if not (settled or wanted):
