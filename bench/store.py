@@ -3,10 +3,10 @@
     python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench | --keep FILE]
                           [--rival] [--random-ids] [--store URL | --store postgresql]
 
-One store grows to each size in turn, by the events of `bench.store_events`. They are stored as the
-back office does where it is behind: 2,000 at a time, one batch made ready while another is written,
-each batch forced to disk with all its index entries and figures. A line for each million says how
-fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`). With
+One store grows to each size in turn, by the events of `bench.store_events`: in batches of 2,000, as
+a forwarder that is behind has them, but two on their way at once, so that one is made ready while
+the other is written, each forced to disk with all its index entries and figures. Making the events
+isn't counted. A line for each million says how fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`). With
 `--store`, it is a PostgreSQL database: an empty one, or the one that a run before filled; or that
 of a server which is started for it, waits for the disk, and is gone afterwards.
 

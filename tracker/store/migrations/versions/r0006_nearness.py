@@ -17,7 +17,7 @@ AT_ONCE = 10_000
 def upgrade() -> None:
     """Make two indices of events anew, and carry pairs and aggregates over to new tables.
 
-    SQLite takes about a minute for ten million events.
+    A large store takes a while: SQLite sorts all of its events twice.
     """
     if op.get_bind().dialect.name == "sqlite":
         for name, column in (("recipient", "recipient"), ("message", "message_id")):
