@@ -6,9 +6,11 @@
 One store grows to each size in turn, by the events of `bench.store_events`: in batches of 2,000, as
 a forwarder that is behind has them, but two on their way at once, so that one is made ready while
 the other is written, each forced to disk with all its index entries and figures. Making the events
-isn't counted. A line for each million says how fast that went. With `--rival`, another file is filled in turns with it (`bench.store_rival`). With
-`--store`, it is a PostgreSQL database: an empty one, or the one that a run before filled; or that
-of a server which is started for it, waits for the disk, and is gone afterwards.
+isn't counted. A line for each million says how fast that went.
+
+With `--rival`, another file is filled in turns with it (`bench.store_rival`). With `--store`, it is
+a PostgreSQL database: an empty one, or the one that a run before filled; or that of a server which
+is started for it, waits for the disk, and is gone afterwards.
 
 A page is 100 events of the largest domain through the calls that the API makes, asked for many
 times from a warm store, each time from another place and for other values.
