@@ -260,7 +260,11 @@ def _own(name: str, folder: Path, number: int, routes: Sequence[int]) -> dict[st
         "host": "127.0.0.1",
         "port": free_port(),
         "http": f"127.0.0.1:{free_port()}",
-        "jetstream": {"store_dir": str(folder / "store"), "max_mem": 64 << 20, "max_file": 256 << 30},
+        "jetstream": {
+            "store_dir": str(folder / "store"),
+            "max_mem": 64 << 20,
+            "max_file": 256 << 30,
+        },
     }
     if len(routes) > 1:
         said["cluster"] = {

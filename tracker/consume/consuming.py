@@ -44,7 +44,6 @@ Taken = TypeVar("Taken")
 
 logger = logging.getLogger(__name__)
 
-
 Refused = tuple[Msg, str]  # and why it is no event
 
 
@@ -75,7 +74,9 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - the top of a supervised loop
                 known = isinstance(error, BusUnavailable)
                 says = str(error) if known else f"a mistake in this program: {_where(error)}"
-                wait = self._fail("bus", self.progress.bus, says, BUS_AFTER)
+                # A connection alone is no sign that a mistake of ours is over.
+                after = BUS_AFTER if known else BUS_AFTER[-1:]
+                wait = self._fail("bus", self.progress.bus, says, after)
                 await _pause(wait, stopping)
 
     async def _one_life(self, stopping: asyncio.Event) -> None:
