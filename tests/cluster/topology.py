@@ -121,7 +121,7 @@ def standing(folder: Path) -> Iterator[Topology]:
         networks = [_network(stack, bus, store) for _ in range(2)]
         edges = [_edge(folder, number, networks[0], store) for number in (1, 2)]
         consumers = [_consumer(folder, number, networks[1], store) for number in (1, 2)]
-        _share(*edges)
+        share(*edges)
         for part in (*edges, *consumers):
             stack.callback(part.kill)
             part.start()
@@ -141,7 +141,7 @@ def _database(store: Postgres, small: Disk | None) -> None:
     store.sql(f"CREATE DATABASE {DATABASE} {where}")
 
 
-def _share(first: Part, second: Part) -> None:
+def share(first: Part, second: Part) -> None:
     """Do what an operator does: make a key on one machine, and carry its master key to the other.
 
     The keyring itself comes from the store.
