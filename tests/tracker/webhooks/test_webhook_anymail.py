@@ -10,16 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tracker.store.webhook_keys import SigningKey
-from tracker.store.webhooks import KINDS
+from tracker.store.webhooks import KINDS, Kind
 from tracker.webhooks.message import message
 from tracker.webhooks.signature import mailgun_key
 from tracker.webhooks.trial import RECIPIENT, sample
 
 NOW = int(time.time())
 KEY = SigningKey("k1", "", b"\x07" * 32, NOW, NOW)
+OTHER = SigningKey("k2", "", b"\x08" * 32, NOW, NOW)
 # What Anymail calls each kind (its documentation, "Tracking sent mail status").
 UNDERSTOOD = {
     "accepted": "queued",
@@ -48,27 +47,20 @@ def told(requests: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def requests() -> list[dict[str, Any]]:
-    made = []
-    for kind in KINDS:
-        posted = message([sample("news.example", kind, NOW)], [KEY], NOW, batch=False)
-        made.append({"body": posted.body.decode(), "type": posted.headers["Content-Type"]})
-    return made
+def request(kind: Kind, key: SigningKey) -> dict[str, Any]:
+    posted = message([sample("news.example", kind, NOW)], [key], NOW, batch=False)
+    return {"body": posted.body.decode(), "type": posted.headers["Content-Type"]}
 
 
-def test_anymail_understands_every_kind(requests: list[dict[str, Any]]) -> None:
-    answers = told(requests, mailgun_key(KEY.secret))
+def test_anymail_understands_every_kind_and_refuses_what_another_key_has_signed() -> None:
+    requests = [request(kind, KEY) for kind in KINDS]
+    *answers, forged = told([*requests, request("opened", OTHER)], mailgun_key(KEY.secret))
     assert {answer["status"] for answer in answers} == {200}
     signals = dict(zip(KINDS, (answer["signal"] for answer in answers), strict=True))
     assert {kind: signal["event_type"] for kind, signal in signals.items()} == UNDERSTOOD
     assert {signal["recipient"] for signal in signals.values()} == {RECIPIENT}
     assert signals["clicked"]["click_url"] == "https://example.com/"
     assert signals["permanent_fail"]["reject_reason"] == "bounced"
-    for signal, request in zip(signals.values(), requests, strict=True):
-        assert signal["event_id"] == json.loads(request["body"])["signature"]["token"]
-
-
-def test_anymail_refuses_what_another_key_has_signed(requests: list[dict[str, Any]]) -> None:
-    answers = told(requests[:1], mailgun_key(b"\x08" * 32))
-    assert answers == [{"status": 400, "signal": None}]
+    for signal, sent in zip(signals.values(), requests, strict=True):
+        assert signal["event_id"] == json.loads(sent["body"])["signature"]["token"]
+    assert forged == {"status": 400, "signal": None}
