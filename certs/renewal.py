@@ -18,8 +18,9 @@ JITTER: Final = 0.1
 
 # After the CA refused or didn't answer; the last repeats.
 BACK_OFF: Final = (1 * MINUTE, 10 * MINUTE, 100 * MINUTE, DAY)
-# Until a name's DNS and addresses are ready, without the CA; the last repeats.
-PREFLIGHT: Final = (MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR)
+# Until a name's DNS and addresses are ready, without the CA; the last repeats. Other machines hear
+# of a name, and of the account, some seconds later, so the second look is soon.
+PREFLIGHT: Final = (5.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR)
 # Until HTTPS is seen on every address: workers take up a certificate at once, networks may not.
 PROOF: Final = (2.0, 5.0, 15.0, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)
 SUSPEND_AFTER: Final = 7 * DAY  # of DNS that leads elsewhere

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from certs.vault.master import placed
 from rewriter.keyring import BadDomain, Keyring
 from tracker.commands import shared_keys
 from tracker.commands.options import AsJson, Config, configured
@@ -44,8 +45,8 @@ def _tell_shared(settings: Settings, keyring: Keyring) -> None:
     if made.signs:
         Console(soft_wrap=True).print(
             f"key {made.id} is shared, and signs from now on; this machine's copy is"
-            f" {settings.keyring_path}. Give {settings.master_key_path} to every other machine: it"
-            " opens what they share."
+            f" {settings.keyring_path}. Give {placed(settings.master_key_path)} to every other"
+            " machine: it opens what they share."
         )
     else:
         Console(soft_wrap=True).print(

@@ -53,7 +53,7 @@ def test_names_are_spread_over_the_window_and_stay_where_they_fell() -> None:
     ("table", "expected"),
     [
         (renewal.BACK_OFF, [60, 600, 6_000, 86_400, 86_400]),
-        (renewal.PREFLIGHT, [60, 120, 300, 600, 1_800, 3_600, 3_600]),
+        (renewal.PREFLIGHT, [5, 60, 120, 300, 600, 1_800, 3_600, 3_600]),
     ],
 )
 @given(name=st.text())
