@@ -156,7 +156,7 @@ class Deliveries:
             newest = await connection.scalar(select(func.max(delivery.number)))
             over = (delivery.created_at < before) | (delivery.number <= (newest or 0) - most)
             old = (
-                select(delivery.number, delivery.at)
+                select(delivery.number, delivery.at, delivery.created_at)
                 .where(delivery.due.is_(null()), over)
                 .order_by(delivery.number)
                 .limit(AT_ONCE)
@@ -164,7 +164,8 @@ class Deliveries:
             rows = (await connection.execute(old)).all()
         if not rows:
             return 0
-        last = max(row.at for row in rows)
+        # Events that were posted in may be dated ahead of their time.
+        last = max(min(row.at, row.created_at) for row in rows)
         async with self._store.writing() as connection:
             # A revision of an event from before this time was delivered, as far as anybody knows.
             known = feed_table.c.forgotten < last

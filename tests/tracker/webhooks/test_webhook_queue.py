@@ -196,6 +196,22 @@ async def test_a_revision_comes_to_nobody_again_once_its_delivery_is_forgotten(
     assert (await take_up(store, NOW)).deliveries == 0
 
 
+@only_sqlite
+async def test_an_event_that_is_dated_ahead_hides_no_other_once_it_is_forgotten(
+    store: Store,
+) -> None:
+    queue = Deliveries(store)
+    webhook = await registered(store)
+    await store.insert([happened("opened", more={"timestamp": 2 * NOW / SECOND})])
+    await take_up(store, NOW)
+    claims = await taken(queue, webhook)
+    await queue.exchange([ended(claim) for claim in claims], [], {}, NOW, NOW)
+    await queue.forget_before(NOW + 1, most=100)
+    later = {"timestamp": NOW / SECOND + 60}
+    await store.insert([happened("opened", number=1, who="machine", revision=1, more=later)])
+    assert (await take_up(store, NOW)).deliveries == 1
+
+
 async def test_history_is_bounded_by_age_and_by_number_and_what_waits_stays(store: Store) -> None:
     queue, history = Deliveries(store), History(store)
     webhook = await registered(store)
