@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := rewriter tracker certs tests bench .ci
 
-.PHONY: help run test lint format corpus servers openapi fuzz bench benchrewriter benchtls benchstore benchenrich lock clean
+.PHONY: help run test lint format corpus servers openapi fuzz bench benchrewriter benchtls benchstore benchenrich benchforward lock clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -55,6 +55,10 @@ benchstore: $(READY) ## measure insertion and queries at 0.1, 1 and 10 million e
 benchenrich: $(READY) ## measure how fast hits become events, and how far sinks lag behind the edge
 	$(BIN)/python -m bench.enrich $(ARGS)
 	$(BIN)/python -m bench.enrich_flow $(ARGS)
+
+benchforward: $(READY) ## measure the way from a spool through JetStream into PostgreSQL, and webhooks
+	$(BIN)/python -m bench.forward $(ARGS)
+	$(BIN)/python -m bench.webhooks
 
 lock: $(READY) ## write requirements.lock anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
