@@ -30,8 +30,8 @@ from rewriter.keyring import Keyring
 from rewriter.tokens import Tokens
 from tracker import hit as hits
 from tracker.event import Event
-from tracker.forward import Forwarder
-from tracker.ledger import Ledger
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.ledger import Ledger
 from tracker.office.events import Events
 from tracker.reader import SpoolReader
 from tracker.segments import Segments

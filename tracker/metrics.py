@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tracker import missed
 from tracker.counters import Counter
-from tracker.forward import Forwarder
-from tracker.sweep import TORN, Survey
+from tracker.forwarding import missed
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.sweep import TORN, Survey
 
 
 @dataclass(frozen=True, slots=True)

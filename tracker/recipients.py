@@ -17,9 +17,9 @@ import msgspec
 
 from rewriter.keyring import Keyring
 from tracker.contexts import Contexts, Unreadable
-from tracker.dead import DeadLetters, Letter
 from tracker.enrich.privacy import pseudonym, pseudonym_key
-from tracker.ledger import Ledger
+from tracker.forwarding.dead import DeadLetters, Letter
+from tracker.forwarding.ledger import Ledger
 from tracker.store import audit
 from tracker.store.audit import Audit
 from tracker.store.database import Store

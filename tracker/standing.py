@@ -15,23 +15,24 @@ from typing import Final
 
 from certs.cache import Cache
 from certs.vault.master import MasterKey, MasterKeyError
-from tracker import counters, geo, health, ledger, rules, size
+from tracker import counters, geo, health, rules, size
 from tracker.counters import Counter
 from tracker.enrich.place import Database, PlaceError
 from tracker.enrich.tables import RulesError
+from tracker.forwarding import ledger
+from tracker.forwarding.lag import backlog
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable
+from tracker.forwarding.overflow import full
+from tracker.forwarding.standing import SinkStanding, standings
+from tracker.forwarding.sweep import TORN, worker
 from tracker.health import Check, counted
-from tracker.lag import backlog
-from tracker.ledger import Ledger, LedgerUnavailable
 from tracker.masked import masked
-from tracker.overflow import full
 from tracker.reader import START, SpoolReader, Stream
 from tracker.room import Bound, Filling
 from tracker.shared.copy import FILE, Copy, CopyUnavailable
 from tracker.shared.told import dated
-from tracker.sink_standing import SinkStanding, standings
 from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store, StoreUnavailable
-from tracker.sweep import TORN, worker
 
 SOON: Final = 14 * 86_400  # seconds: Let's Encrypt's certificates are renewed a month before
 LOSSES: Final = {

@@ -16,7 +16,7 @@ import msgspec
 from rewriter.keyring import Keyring
 from tests.storm.crowd import Visit
 from tests.tracker.operation.running import Running, running
-from tracker.ledger import FILE, Ledger
+from tracker.forwarding.ledger import FILE, Ledger
 from tracker.store.database import Store
 
 Role = Literal["tracker.edge.worker", "tracker.office"]

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from tracker.api.answer import HEADERS, Answer, Refused, answered
 from tracker.api.grant import Grant
 from tracker.api.operation import Operation
-from tracker.ledger import LedgerUnavailable
+from tracker.forwarding.ledger import LedgerUnavailable
 from tracker.recipients import Erased, Recipients
 from tracker.store.row import exact
 

@@ -4,8 +4,9 @@ import contextlib
 import difflib
 from collections.abc import Collection, Iterator
 
-from tracker import folder, ledger
-from tracker.ledger import Ledger, LedgerUnavailable
+from tracker import folder
+from tracker.forwarding import ledger
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
 

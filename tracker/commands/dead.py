@@ -12,7 +12,7 @@ from tracker.commands.booked import booked
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
 from tracker.commands.stored import log_change
-from tracker.dead import DeadLetters, Letter
+from tracker.forwarding.dead import DeadLetters, Letter
 from tracker.mistake import Exit, Mistake
 
 Ids = Annotated[

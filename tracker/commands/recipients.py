@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from tracker import ledger
 from tracker.commands.options import Config, configured
 from tracker.commands.stored import there, who
-from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.forwarding import ledger
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable
 from tracker.mistake import Exit, Mistake
 from tracker.recipients import Erased, Recipients
 from tracker.settings import Settings

@@ -10,17 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tracker import health, roll, size
+from tracker import health, size
 from tracker.commands import dead
 from tracker.commands.booked import booked, known, running
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
 from tracker.commands.stored import log_change
+from tracker.forwarding import roll
+from tracker.forwarding.standing import SinkStanding, State, Waiting, standings
 from tracker.mistake import Exit, Mistake
 from tracker.reader import SpoolReader
 from tracker.roles import SPOOL
 from tracker.settings import Settings
-from tracker.sink_standing import SinkStanding, State, Waiting, standings
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'tracker sinks list' shows it.")]
 COLOURS: Final[dict[State, str]] = {

@@ -13,17 +13,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from tracker import health, missed, replays, roll
+from tracker import health
 from tracker.commands.booked import booked, known, running
 from tracker.commands.options import Config, configured
 from tracker.commands.sinks import STOPPED, Name
 from tracker.commands.stored import log_change, there
 from tracker.commands.times import moment
-from tracker.dead import DeadLetters
-from tracker.history import share
-from tracker.ledger import Ledger
+from tracker.forwarding import missed, replays, roll
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.history import share
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.replays import Replay
 from tracker.mistake import Exit, Mistake
-from tracker.replays import Replay
 from tracker.settings import Settings
 from tracker.store.removal import domains
 

@@ -21,13 +21,15 @@ import uvloop
 from starlette.applications import Starlette
 
 from rewriter.keyring import KeyringError
-from tracker import geo, ledger, logs, published
+from tracker import geo, logs, published
 from tracker.api.app import api
 from tracker.api.keyfile import KeyFileError
 from tracker.api.keys import ApiKeys
 from tracker.enrich import PlaceError, RulesError
-from tracker.forward import Forwarder
-from tracker.ledger import Ledger, LedgerUnavailable
+from tracker.forwarding import ledger
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable
+from tracker.forwarding.sweep import Sweep
 from tracker.metrics import exposition
 from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings, webhooks
@@ -45,7 +47,6 @@ from tracker.store.access import KeyRecords
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.domains import Domains
 from tracker.store.retention import Retention
-from tracker.sweep import Sweep
 from tracker.webhooks.posting import Posting
 
 DRAIN_WITHIN: Final = 20.0  # seconds; the supervisor allows 30 for everything

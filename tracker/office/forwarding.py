@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tracker.delivery import EventOf
-from tracker.forward import Forwarder
-from tracker.history import passage
-from tracker.ledger import Ledger
+from tracker.forwarding.delivery import EventOf
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.history import passage
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.sweep import Sweep
 from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings
 from tracker.reader import SpoolReader
@@ -18,7 +19,6 @@ from tracker.sinks import opening
 from tracker.sinks.opening import Opened
 from tracker.sinks.url import SinkUrl, distinct
 from tracker.store.database import Store
-from tracker.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from tracker import health
-from tracker.forward import Forwarder
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.sweep import Survey, Sweep
 from tracker.health import Check, Health, SinkFacts, Status, counted
 from tracker.store.database import Store, StoreUnavailable
-from tracker.sweep import Survey, Sweep
 
 ANSWER_WITHIN: Final = 2.0  # seconds that the store has: whoever asks gives up before long
 

@@ -11,12 +11,12 @@ from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
 from tests.openapi.live import live
 from tests.tracker.store.documents import document, naming
-from tracker import dead
 from tracker.cli import main
-from tracker.dead import DeadLetters
 from tracker.enrich.privacy import pseudonym, pseudonym_key
+from tracker.forwarding import dead
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.ledger import Ledger
 from tracker.hit import Hit
-from tracker.ledger import Ledger
 from tracker.store.database import Store
 from tracker.store.row import row
 

@@ -13,7 +13,7 @@ from tests.tracker.operation.conftest import Tracker
 from tracker.bus import dead, durable
 from tracker.bus.message import Message
 from tracker.bus.pulling import Puller
-from tracker.ledger import FILE, Ledger
+from tracker.forwarding.ledger import FILE, Ledger
 from tracker.mistake import Exit
 
 

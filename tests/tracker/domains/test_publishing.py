@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import click, largest_file, token
+from tests.tracker.forwarding.parts import click, largest_file, token
 from tracker.domains import ClickTracking, OpenTracking, Snapshot, TrackingDomain
 from tracker.office.events import Events
 from tracker.office.publishing import Publishing

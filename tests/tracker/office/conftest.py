@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Worker
+from tests.tracker.forwarding.parts import Worker
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import click, token
+from tests.tracker.forwarding.parts import click, token
 from tracker.enrich.privacy import pseudonym_key
 from tracker.health import Check
 from tracker.office.events import Events

@@ -7,12 +7,12 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Worker, click, token
-from tracker import missed, roll
+from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tracker.counters import Counter
+from tracker.forwarding import missed, roll
+from tracker.forwarding.missed import Missed
+from tracker.forwarding.sweep import STATES, TORN
 from tracker.metrics import SUMS, exposition
-from tracker.missed import Missed
-from tracker.sweep import STATES, TORN
 
 Figures = dict[tuple[str, ...], float]
 

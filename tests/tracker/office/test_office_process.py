@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Worker, click, token
+from tests.tracker.forwarding.parts import Worker, click, token
 from tests.tracker.office.process import first_event, orphaned, told, working
 from tracker.hit import Hit
 from tracker.mistake import Exit, Mistake

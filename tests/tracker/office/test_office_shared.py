@@ -14,7 +14,7 @@ from rewriter.keyring import Keyring
 from tests.servers.postgresql import Postgres
 from tests.servers.proxy import Proxy, between
 from tests.servers.stores import only_postgresql
-from tests.tracker.forward.parts import Worker, click, token
+from tests.tracker.forwarding.parts import Worker, click, token
 from tests.tracker.office.process import first_event, working
 from tracker.api.keys import fresh
 from tracker.domains import OpenTracking

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.health import Check, Health
 from tracker.office.readiness import readiness

@@ -10,10 +10,10 @@ import pytest
 from tests.openapi.live import live
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.store.documents import DOMAIN, document
-from tracker import dead
-from tracker.dead import DeadLetters
+from tracker.forwarding import dead
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.ledger import FILE, Ledger
 from tracker.hit import Hit
-from tracker.ledger import FILE, Ledger
 from tracker.mistake import Exit
 from tracker.store.row import row
 

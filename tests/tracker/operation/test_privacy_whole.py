@@ -19,9 +19,10 @@ from rewriter.tokens import Context, Link, Privacy, Tokens
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
 from tracker import roles
-from tracker.dead import DeadLetters
-from tracker.forward import Forwarder
-from tracker.ledger import FILE, Ledger
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.ledger import FILE, Ledger
+from tracker.forwarding.sweep import Sweep
 from tracker.logs import JsonLines
 from tracker.office.events import Events
 from tracker.reader import SpoolReader
@@ -29,7 +30,6 @@ from tracker.sinks import Sink
 from tracker.sinks.file import FileSink
 from tracker.sinks.store import StoreSink
 from tracker.store.database import Store
-from tracker.sweep import Sweep
 
 DOMAIN = "127.0.0.1"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Needle/77"

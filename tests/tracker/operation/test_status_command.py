@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
 from tracker.counters import Counter

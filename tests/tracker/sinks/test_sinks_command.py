@@ -13,16 +13,16 @@ import msgspec
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Worker, click, token
+from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.operation.conftest import Said, Tracker, folder, own_process, tracker
 from tests.tracker.operation.running import Running, running
 from tests.tracker.sinks.contract import event
-from tracker import missed
 from tracker.commands.times import moment
-from tracker.dead import DeadLetters
 from tracker.event import encode
-from tracker.ledger import Ledger
-from tracker.missed import Missed
+from tracker.forwarding import missed
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.missed import Missed
 from tracker.store.database import Store
 from tracker.store.row import row
 

@@ -15,7 +15,7 @@ import pytest
 
 from rewriter.keyring import Keyring
 from tests.tracker.bus.case import NatsCase
-from tests.tracker.forward.parts import Kept, Office, Offices, Worker, click, token
+from tests.tracker.forwarding.parts import Kept, Office, Offices, Worker, click, token
 from tests.tracker.sinks.contract import (
     Case,
     FileCase,
@@ -27,9 +27,9 @@ from tests.tracker.sinks.contract import (
 )
 from tests.tracker.store.case import PostgresCase
 from tests.tracker.webhooks.case import BatchesCase, WebhookCase
-from tracker.dead import DeadLetters
 from tracker.enrich.company import Company
 from tracker.event import Event
+from tracker.forwarding.dead import DeadLetters
 from tracker.hit import Hit
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracker.forward.parts import largest_file
+from tests.tracker.forwarding.parts import largest_file
 from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict
 from tracker.sinks import SinkUnavailable
 from tracker.sinks import file as file_sink

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.stores import only_sqlite
-from tests.tracker.forward.parts import largest_file
+from tests.tracker.forwarding.parts import largest_file
 from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import tracker.store
-from tests.tracker.forward.parts import largest_file
+from tests.tracker.forwarding.parts import largest_file
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store import migrations, schema, sqlite
 from tracker.store.database import Store, StoreError

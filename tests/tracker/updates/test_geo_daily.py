@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import click, token
+from tests.tracker.forwarding.parts import click, token
 from tests.tracker.updates.conftest import Host
 from tests.tracker.updates.test_geo_update import database
 from tracker import geo

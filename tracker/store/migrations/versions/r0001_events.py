@@ -16,9 +16,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("sequence", sa.BigInteger, nullable=False),
-        sa.Column(
-            "revision", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False
-        ),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
         *(
             sa.Column(name, sa.Text, nullable=False)
             for name in (

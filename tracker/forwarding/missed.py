@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from tracker.ledger import Ledger
+from tracker.forwarding.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ create table wiped (
     stream text primary key, segment integer not null, offset integer not null
 ) without rowid
 """,
-    # The sinks that there are or were (`tracker.roll`), what they missed (`tracker.missed`), and
-    # what they are to be given from the store (`tracker.replays`).
+    # The sinks that there are or were (`roll`), what they missed (`missed`), and
+    # what they are to be given from the store (`replays`).
     """
 create table sink (
     name text primary key, since integer not null, seen integer not null default 0,

@@ -15,8 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from tracker import health, segment
-from tracker.forward import Forwarder
-from tracker.lag import END
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.lag import END
 from tracker.reader import START, SpoolReader, Stream
 from tracker.room import Bound, Filling, Growth, Held, given_up
 

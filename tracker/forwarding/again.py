@@ -14,19 +14,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-from tracker import dead, replays
-from tracker.delivery import Delivery
 from tracker.enrich.company import Company
-from tracker.history import Passage
-from tracker.ledger import Ledger
-from tracker.replays import Replay
+from tracker.forwarding import dead, replays
+from tracker.forwarding.delivery import Delivery
+from tracker.forwarding.history import Passage
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.replays import Replay
 from tracker.store.database import StoreUnavailable
 from tracker.store.page import Unfinished
 
 LETTERS_AT_ONCE: Final = 100
 STORE_AFTER: Final = 10.0  # seconds until a store that couldn't answer is asked again
 
-# The events between two times that follow a place, as `tracker.history.passage` gives them.
+# The events between two times that follow a place, as `history.passage` gives them.
 History = Callable[[int, int, str], Awaitable[Passage]]
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ comes in, and goes on where it was after a crash of either.
 import sqlite3
 from dataclasses import dataclass
 
-from tracker import missed
-from tracker.ledger import Ledger
+from tracker.forwarding import missed
+from tracker.forwarding.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

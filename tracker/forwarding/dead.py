@@ -14,8 +14,8 @@ import msgspec
 from itsdangerous.encoding import base64_encode
 
 from tracker import hit as hits
+from tracker.forwarding.ledger import Ledger
 from tracker.hit import Hit
-from tracker.ledger import Ledger
 
 PAGE: Final = 500  # letters read at a time
 _decode = msgspec.msgpack.Decoder(Hit).decode

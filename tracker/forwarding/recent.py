@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from tracker.enrich.company import BURST_WITHIN, SECOND, Click, Company, companies, message_of
+from tracker.forwarding.ledger import Ledger
 from tracker.hit import Hit
-from tracker.ledger import Ledger
 
 # Clicks, at half a kilobyte in the ledger and one and a half in memory: 20 s of 1,000 a second.
 LIMIT: Final = 20_000

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from tracker.event import Event
-from tracker.replays import Replay
+from tracker.forwarding.replays import Replay
 from tracker.store.database import Store
 from tracker.store.query import Key, Walk
 from tracker.store.schema import event

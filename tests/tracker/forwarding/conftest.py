@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Office, Offices, Worker
-from tracker.ledger import Ledger
+from tests.tracker.forwarding.parts import Office, Offices, Worker
+from tracker.forwarding.ledger import Ledger
 from tracker.sinks import Sink
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker import missed
-from tracker.ledger import Ledger
-from tracker.missed import Missed
+from tracker.forwarding import missed
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.missed import Missed
 
 logger = logging.getLogger(__name__)
 

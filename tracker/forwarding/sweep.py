@@ -21,15 +21,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker import counters, missed, roll
+from tracker import counters
 from tracker.counters import Counter
-from tracker.dead import DeadLetters
-from tracker.forward import Forwarder
+from tracker.forwarding import missed, roll
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.forward import Forwarder
+from tracker.forwarding.lag import backlog
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable
+from tracker.forwarding.missed import Gaps
+from tracker.forwarding.overflow import Overflow
 from tracker.health import WorkerFacts
-from tracker.lag import backlog
-from tracker.ledger import Ledger, LedgerUnavailable
-from tracker.missed import Gaps
-from tracker.overflow import Overflow
 from tracker.reader import START, Position, SpoolReader, Stream
 from tracker.room import Bound, Filling
 

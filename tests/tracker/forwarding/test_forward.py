@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import (
+from tests.tracker.forwarding.parts import (
     Kept,
     Office,
     Offices,
@@ -18,11 +18,11 @@ from tests.tracker.forward.parts import (
     largest_file,
     token,
 )
-from tracker.dead import DeadLetters
 from tracker.enrich.company import Company
 from tracker.event import Event
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.ledger import LedgerUnavailable
 from tracker.hit import Hit
-from tracker.ledger import LedgerUnavailable
 from tracker.reader import START, Position
 from tracker.segment import path_of
 from tracker.sinks import SinkUnavailable

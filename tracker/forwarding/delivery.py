@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tracker.contexts import Unreadable
-from tracker.dead import Letter, letter
 from tracker.enrich.company import Company
 from tracker.event import Event
+from tracker.forwarding.dead import Letter, letter
+from tracker.forwarding.progress import Progress
 from tracker.hit import Hit
 from tracker.mistake import OUR_MISTAKES
-from tracker.progress import Progress
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
 
 DELIVER_WITHIN: Final = 30.0  # seconds until a sink that hangs is taken for one that is down

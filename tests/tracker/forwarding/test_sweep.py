@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Offices, Worker, click, ids, token
+from tests.tracker.forwarding.parts import Kept, Offices, Worker, click, ids, token
 from tracker import segment
 from tracker.counters import Counter
+from tracker.forwarding.lag import backlog
+from tracker.forwarding.sweep import TORN
 from tracker.hit import Hit
-from tracker.lag import backlog
 from tracker.reader import START, Position
 from tracker.segments import ALIVE
-from tracker.sweep import TORN
 
 Log = pytest.LogCaptureFixture
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Kept, Office, Offices, Worker, click, ids, token
+from tests.tracker.forwarding.parts import Kept, Office, Offices, Worker, click, ids, token
 from tests.tracker.store.documents import document
-from tracker import missed, replays, roll
 from tracker.event import Event
-from tracker.history import Passage, passage, share
+from tracker.forwarding import missed, replays, roll
+from tracker.forwarding.history import Passage, passage, share
+from tracker.forwarding.missed import Missed
+from tracker.forwarding.replays import Replay
 from tracker.hit import Hit
-from tracker.missed import Missed
-from tracker.replays import Replay
 from tracker.sinks.store import StoreSink
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.row import row
@@ -159,7 +159,7 @@ def test_events_that_were_posted_from_elsewhere_are_not_replayed(
 def test_a_replay_goes_on_where_a_crash_left_it(
     tmp_path: Path, stored: list[Hit], office_with: Offices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.history.PAGE", 2)
+    monkeypatch.setattr("tracker.forwarding.history.PAGE", 2)
     sink, coming = Kept(), iter(["fine", "crash"])
 
     def mishap() -> None:

@@ -12,13 +12,13 @@ from typing import Literal
 
 import msgspec
 
-from tracker import missed, replays, roll
-from tracker.dead import DeadLetters
+from tracker.forwarding import missed, replays, roll
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.lag import Lag, lag
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.roll import Entry
 from tracker.health import BEHIND_AFTER
-from tracker.lag import Lag, lag
-from tracker.ledger import Ledger
 from tracker.reader import SpoolReader, Stream
-from tracker.roll import Entry
 from tracker.sinks.url import SinkUrl
 
 State = Literal["ok", "behind", "failing", "paused", "new", "not in the settings"]

@@ -9,12 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import SEGMENT_BYTES, Kept, Office, Offices, Worker, click, token
-from tracker import health, missed, roll, segment
+from tests.tracker.forwarding.parts import (
+    SEGMENT_BYTES,
+    Kept,
+    Office,
+    Offices,
+    Worker,
+    click,
+    token,
+)
+from tracker import health, segment
+from tracker.forwarding import missed, roll
+from tracker.forwarding.sweep import Sweep
 from tracker.hit import Hit
 from tracker.reader import START, Position
 from tracker.room import LEAST, Bound, Filling, Growth, Held, given_up
-from tracker.sweep import Sweep
 
 Log = pytest.LogCaptureFixture
 

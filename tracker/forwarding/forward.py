@@ -18,17 +18,17 @@ from typing import Final
 
 import msgspec
 
-from tracker import dead, missed, roll
-from tracker.again import Again, History
-from tracker.dead import Letter
-from tracker.delivery import DELIVER_WITHIN, Delivery, EventOf, Wants, where
-from tracker.ledger import Ledger, LedgerUnavailable, advance
-from tracker.missed import Missed
-from tracker.progress import Progress
+from tracker.forwarding import dead, missed, roll
+from tracker.forwarding.again import Again, History
+from tracker.forwarding.dead import Letter
+from tracker.forwarding.delivery import DELIVER_WITHIN, Delivery, EventOf, Wants, where
+from tracker.forwarding.ledger import Ledger, LedgerUnavailable, advance
+from tracker.forwarding.missed import Missed
+from tracker.forwarding.progress import Progress
+from tracker.forwarding.recent import LATE, Change, Recent
+from tracker.forwarding.turns import Turns
 from tracker.reader import START, Batch, Position, SpoolReader, Stream
-from tracker.recent import LATE, Change, Recent
 from tracker.sinks import Sink, SinkUnavailable
-from tracker.turns import Turns
 
 # Seconds after which a sink that failed is tried again, by failures in a row; the last repeats.
 RETRY_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0, 60.0)

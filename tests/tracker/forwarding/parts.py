@@ -10,7 +10,6 @@ from pathlib import Path
 from rewriter.keyring import Keyring
 from rewriter.tokens import CLICK, Context, Link, Tokens
 from tracker import hit as hits
-from tracker.again import History
 from tracker.contexts import Contexts
 from tracker.counters import Counter, Counters
 from tracker.enrich.company import Company
@@ -22,13 +21,14 @@ from tracker.event import (
     Message,
     Verdict,
 )
-from tracker.forward import BATCH_BYTES, Forwarder
+from tracker.forwarding.again import History
+from tracker.forwarding.forward import BATCH_BYTES, Forwarder
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.sweep import Sweep
 from tracker.hit import Hit, HitIds
-from tracker.ledger import Ledger
 from tracker.reader import SpoolReader
 from tracker.segments import Segments
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
-from tracker.sweep import Sweep
 
 DOMAIN = "click.example.com"
 SEGMENT_BYTES = 64 * 1024

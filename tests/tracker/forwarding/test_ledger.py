@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracker.forward.parts import click
+from tests.tracker.forwarding.parts import click
 from tracker import hit as hits
-from tracker.dead import PAGE, DeadLetters, letter, put
-from tracker.ledger import STEPS, Ledger, LedgerUnavailable, advance
+from tracker.forwarding.dead import PAGE, DeadLetters, letter, put
+from tracker.forwarding.ledger import STEPS, Ledger, LedgerUnavailable, advance
 from tracker.reader import Position
 
 Open = Callable[[], Ledger]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import CLICK, Context, Link, Tokens
-from tests.tracker.forward.parts import DOMAIN, Kept, Office, Offices, Worker
-from tracker.dead import DeadLetters
+from tests.tracker.forwarding.parts import DOMAIN, Kept, Office, Offices, Worker
 from tracker.enrich.company import HIDDEN, SECOND, Company, company_of, message_of
+from tracker.forwarding.dead import DeadLetters
+from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.recent import LIMIT, Recent
 from tracker.hit import Hit, HitIds
-from tracker.ledger import Ledger
-from tracker.recent import LIMIT, Recent
 
 KEYRING = Keyring.new()
 TOKENS = Tokens(KEYRING.for_domain(DOMAIN))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from rewriter.keyring import Keyring
-from tests.tracker.forward.parts import Worker, click, token
-from tracker import lag
+from tests.tracker.forwarding.parts import Worker, click, token
 from tracker.counters import Counter
-from tracker.lag import Lag
+from tracker.forwarding import lag
+from tracker.forwarding.lag import Lag
 from tracker.reader import START, SpoolReader
 
 
