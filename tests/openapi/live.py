@@ -18,8 +18,8 @@ from rewriter.keyring import Keyring
 from tests.tracker.store.documents import document
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys, digest, fresh
+from tracker.forwarding.ledger import Ledger
 from tracker.health import Health
-from tracker.ledger import Ledger
 from tracker.recipients import Recipients
 from tracker.store.access import KeyRecords, Scope
 from tracker.store.database import Store
