@@ -164,7 +164,6 @@ def everything_is_killed_and_started_again(topology: Topology, load: Load) -> No
 # Where nothing that answers recipients dies.
 BEHIND_THE_EDGES: Final[tuple[Fault, ...]] = (
     the_leader_of_the_stream_is_killed,
-    two_nodes_of_the_bus_stop,
     a_consumer_is_killed_with_events_in_hand,
     acknowledgements_are_lost_of_what_was_stored,
 )
@@ -182,5 +181,8 @@ OF_THE_EDGES: Final[tuple[Fault, ...]] = (
     everything_is_killed_and_started_again,
 )
 # What a test has no time for.
-SLOW: Final[tuple[Fault, ...]] = (the_store_hangs_until_a_consumer_gives_it_up,)
+SLOW: Final[tuple[Fault, ...]] = (
+    two_nodes_of_the_bus_stop,
+    the_store_hangs_until_a_consumer_gives_it_up,
+)
 ALL: Final = BEHIND_THE_EDGES + BETWEEN + OF_THE_STORE + OF_THE_EDGES + SLOW

@@ -29,7 +29,9 @@ class Load:
         first = number * MOST
         self._numbers = range(first, first + MOST)
         self._visits = _Endless(first)
-        self._crowds = [Crowd.at(edge, keyring) for edge in edges]
+        # A connection that is kept may be ended just as the next request is on its way (RFC 9112,
+        # §9.3.1), as by a worker that makes room for one with a new key. None is to be cut off.
+        self._crowds = [Crowd.at(edge, keyring, stay=False) for edge in edges]
 
     @property
     def answered(self) -> int:
