@@ -6,20 +6,16 @@ is away, and says so.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
-import uvicorn
 import uvloop
 
-from tracker import logs
+from tracker import child, logs
 from tracker.bus.address import Address
 from tracker.consume import ConsumeSettings
 from tracker.consume.consuming import Consumer
@@ -28,15 +24,6 @@ from tracker.mistake import Exit
 from tracker.store.database import Store
 
 ANSWER_WITHIN: Final = 2  # seconds for requests that are being answered
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its signal handlers: it answers until the consumer is done."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
 
 
 def main() -> None:
@@ -54,23 +41,11 @@ def main() -> None:
 
 async def work(settings: ConsumeSettings) -> None:
     """Consume and answer until told to stop."""
-    stopping = _told_to_stop()
+    stopping = child.told_to_stop()
     store = Store(settings.store)
     address = Address.of(settings.address, settings.options, os.environ)
     consumer = Consumer(address, settings.durable, store, settings.batch)
-    server = Server(
-        uvicorn.Config(
-            application(consumer.progress),
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=ANSWER_WITHIN,
-        )
-    )
+    server = child.server(application(consumer.progress), ANSWER_WITHIN)
     listeners = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -79,21 +54,6 @@ async def work(settings: ConsumeSettings) -> None:
             server.should_exit = True
     finally:
         await store.close()
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Return what is set once a signal or the end of standard input says to stop."""
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-
-    def orphaned() -> None:
-        loop.remove_reader(sys.stdin.fileno())
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_reader(sys.stdin.fileno(), orphaned)
-    return stopping
 
 
 if __name__ == "__main__":

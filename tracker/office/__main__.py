@@ -7,21 +7,19 @@ spool, within DRAIN_WITHIN, then exit with 0. What is left then waits there for 
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
-import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
 from rewriter.keyring import KeyringError
-from tracker import geo, logs, published
+from tracker import child, geo, logs, published
 from tracker.api.app import api
 from tracker.api.keyfile import KeyFileError
 from tracker.api.keys import ApiKeys
@@ -65,15 +63,6 @@ STATUSES: Final = {
 }
 
 
-class Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the office answers until its spool is forwarded."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
 @dataclass(frozen=True, slots=True)
 class Office:
     """Everything that is open."""
@@ -109,22 +98,10 @@ def main() -> None:
 
 async def work(settings: OfficeSettings) -> None:
     """Forward and answer until told to stop. Raises Mistake and what STATUSES names."""
-    stopping, ended = _told_to_stop(), asyncio.Event()
+    stopping, ended = child.told_to_stop(), asyncio.Event()
     listeners = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
     async with opened(settings) as office, asyncio.TaskGroup() as tasks:
-        server = Server(
-            uvicorn.Config(
-                office.app,
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_config=None,
-                log_level="warning",
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=ANSWER_WITHIN,
-            )
-        )
+        server = child.server(office.app, ANSWER_WITHIN)
         tasks.create_task(server.serve(listeners))
         tasks.create_task(office.sweep.run(ended))
         until_then = (
@@ -235,21 +212,6 @@ async def _note_use(keys: ApiKeys) -> None:
         await asyncio.sleep(NOTE_USE_EVERY)
         with contextlib.suppress(StoreUnavailable):
             await keys.note_use()
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Return what is set once a signal or the end of standard input says to stop."""
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-
-    def orphaned() -> None:
-        loop.remove_reader(sys.stdin.fileno())
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_reader(sys.stdin.fileno(), orphaned)
-    return stopping
 
 
 def _leave(sentence: str, status: Exit = Exit.CONFIG) -> NoReturn:
