@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import subprocess
 import sys
 from base64 import b64decode, b64encode
@@ -12,17 +13,17 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Tokens, key_id
 from tests.tracker.api.conftest import KEY
+from tracker import child
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys
 from tracker.health import Health
 from tracker.office import OfficeSettings
-from tracker.office.__main__ import Server, opened
+from tracker.office.__main__ import ANSWER_WITHIN, opened
 from tracker.store.database import Store
 
 pytestmark = pytest.mark.anyio
@@ -58,13 +59,12 @@ def app(store: Store, keyring: Path) -> Starlette:
 @pytest.fixture
 async def port(app: Starlette) -> AsyncIterator[int]:
     """Serve the app as the office does; yield the port."""
-    server = Server(
-        uvicorn.Config(app, port=0, lifespan="off", ws="none", log_config=None, access_log=False)
-    )
-    serving = asyncio.create_task(server.serve())
+    server = child.server(app, ANSWER_WITHIN)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    yield listener.getsockname()[1]
     server.should_exit = True
     await serving
 
