@@ -278,6 +278,8 @@ class Store:
         except DBAPIError as error:
             says = self._dialect.reason(error)
             raise StoreUnavailable(f"the store can't answer: {says}") from error
+        except self._dialect.BROKEN as error:
+            raise StoreUnavailable("the store can't answer: the connection broke off") from error
         except PoolTimeout as error:
             raise StoreUnavailable("the store can't answer: every connection is in use") from error
 

@@ -34,7 +34,12 @@ class Dropped:
 
 
 class Dialect(Protocol):
-    """What a database must be able to say."""
+    """What a database must be able to say.
+
+    `BROKEN` are the errors that its driver lets through as they are when a connection breaks off.
+    """
+
+    BROKEN: tuple[type[Exception], ...]
 
     def shown(self, where: str) -> str:
         """Name a store to people: without a password."""

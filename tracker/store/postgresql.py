@@ -34,10 +34,11 @@ from tracker.masked import masked
 from tracker.store.dialect import Trouble
 from tracker.store.merge import Merge, Values, Where
 from tracker.store.partition import drop_before, make_room
-from tracker.store.server import cancelled, engines, meaning, reason
+from tracker.store.server import BROKEN, cancelled, engines, meaning, reason
 
 # What a dialect must have; some of it is made elsewhere.
 __all__ = [
+    "BROKEN",
     "claim",
     "drop_before",
     "engines",

@@ -127,6 +127,10 @@ def cancelled(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "57014"
 
 
+# A server that is killed in the middle of an exchange leaves the driver between two states, about
+# which it complains in words of its own.
+BROKEN: Final = (asyncpg.InternalClientError,)
+
 Connecting = Callable[[], Awaitable[asyncpg.Connection]]
 
 
@@ -182,7 +186,7 @@ def _ask_whether_alive(
     """Have the pool connect anew where the server doesn't answer: `pool_pre_ping`, with an end."""
     try:
         connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_WITHIN))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, *BROKEN) as error:
         raise DisconnectionError(str(error)) from error
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from tracker.store.dialect import Dropped
 from tracker.store.merge import Merge
 
+BROKEN: Final[tuple[type[Exception], ...]] = ()  # a file has no connection that breaks off
 READERS: Final = 4
 AT_ONCE: Final = 16_384  # values of one statement; SQLite takes twice as many
 APPLICATION: Final = 0x54726B45  # "TrkE": tells our files from other SQLite databases

@@ -13,7 +13,7 @@ import pytest
 from tests.tracker.sinks.contract import event, told
 from tracker.event import Event
 from tracker.sinks import SinkUnavailable
-from tracker.sinks.archive import Archive, Stopped
+from tracker.sinks.archive import UNFINISHED, Archive, Stopped
 from tracker.sinks.file import FileSink
 from tracker.sinks.rotation import Rotation
 from tracker.sinks.url import BadSink, SinkUrl
@@ -34,7 +34,8 @@ def names(folder: Path) -> list[str]:
 
 def content(folder: Path) -> list[int]:
     """Return the numbers of all events, each file in both forms counted once."""
-    whole = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir())}
+    there = [path for path in sorted(folder.iterdir()) if path.suffix != UNFINISHED]
+    whole = {path.name.removesuffix(".gz"): path for path in there}
     closed = sorted((path for path in whole.values() if "-" in path.name), key=number)
     found = [one for path in closed for one in lines(path)]
     return [int(id_) for id_, _ in told([*found, *lines(folder / "events.jsonl")])]
