@@ -3,7 +3,7 @@
     python -m bench.store [--events 100000 1000000 10000000] [--folder build/bench | --keep FILE]
                           [--rival] [--random-ids] [--store URL | --store postgresql]
 
-One store grows to each size in turn, by the events of `bench.store_events`: in batches of 2,000, as
+One store grows to each size in turn, by the events of `bench.store_events`: in batches of 4,000, as
 a forwarder that is behind has them, but two on their way at once, so that one is made ready while
 the other is written, each forced to disk with all its index entries and figures. Making the events
 isn't counted. A line for each million says how fast that went.
@@ -43,7 +43,7 @@ from tracker.store.row import Row
 from tracker.store.stats import Stats
 from tracker.store.tally import ALL_MAIL
 
-BATCH: Final = 2_000
+BATCH: Final = 4_000
 AT_ONCE: Final = 2  # batches on their way
 MADE: Final = 50_000  # events that are made before the clock runs for them
 ASKED: Final = 300
