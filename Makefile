@@ -16,7 +16,7 @@ run: $(READY) ## start everything on loopback, rewrite a newsletter, show events
 	@$(BIN)/tracker demo
 
 test: $(READY) ## run the tests, on every core; ARGS= for pytest
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup $(ARGS)
 
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check $(CODE)

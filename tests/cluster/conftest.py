@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +7,15 @@ from tests.cluster.topology import Topology, standing
 from tests.servers import nats, postgresql
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Have one process run all of these: two installations at once would crowd a small machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+# Not for the session: what idles beside other tests takes a third of a core from them.
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     try:
         with standing(tmp_path_factory.mktemp("cluster")) as topology:
