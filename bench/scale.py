@@ -49,8 +49,8 @@ ROOM: Final = 1.3  # of the store's disk
 SYSTEM: Final = 20  # GB of each kind of machine
 FULL: Final = 0.6  # of a processor: what is left is for one part that failed, and for luck
 KEPT: Final = 90  # days of events in the store
-# One process at a time writes to a store, in transactions of a batch; measured with two consumers.
-STORE_RATE: Final = Figure(4_000, f"{FORWARD}, two consumers")
+# One process at a time writes to a store, in transactions of a batch.
+STORE_RATE: Final = Figure(4_000, f"an estimate: {FORWARD} gave 3,415 at best on a busy machine")
 ALONE: Final = 5_000_000  # events a day up to which one machine does it all, with SQLite
 
 
