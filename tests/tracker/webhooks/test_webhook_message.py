@@ -12,10 +12,15 @@ from tracker.store.webhook_keys import SigningKey
 from tracker.webhooks.message import BATCH, Item, event_id, message
 from tracker.webhooks.signature import mailgun_key, standard_key
 
-NOW = int(time.time())  # a receiver takes no request that is older than some minutes
+NOW = 1_790_000_000
 KEY = SigningKey("k1", "", b"\x01" * 32, NOW, NOW)
-NEWER = SigningKey("k2", "", b"\x02" * 32, NOW, NOW + 3600)
 ITEM = Item("AZq5cXcAAAAAAAAAAAAAAA", b'{"event":"opened","id":"AZq5cXcAAAAAAAAAAAAAAA"}')
+
+
+@pytest.fixture
+def now() -> int:
+    """Return the time: a receiver takes no request that is older than some minutes."""
+    return int(time.time())
 
 
 def test_one_event_has_mailgun_s_form_and_signature() -> None:
@@ -39,8 +44,8 @@ def test_a_token_never_comes_again() -> None:
     assert len(tokens) == 1_000
 
 
-def test_the_body_is_signed_for_standard_webhooks() -> None:
-    posted = message([ITEM], [KEY], NOW, batch=False)
+def test_the_body_is_signed_for_standard_webhooks(now: int) -> None:
+    posted = message([ITEM], [KEY], now, batch=False)
     verifier = standardwebhooks.Webhook(standard_key(KEY.secret))
     assert verifier.verify(posted.body, dict(posted.headers)) == json.loads(posted.body)
     assert posted.headers["webhook-id"] == ITEM.id
@@ -48,21 +53,22 @@ def test_the_body_is_signed_for_standard_webhooks() -> None:
         verifier.verify(posted.body.replace(b"opened", b"clicked"), dict(posted.headers))
 
 
-def test_while_two_keys_hold_a_receiver_of_either_is_content() -> None:
-    posted = message([ITEM], [NEWER, KEY], NOW, batch=False)
-    for key in (KEY, NEWER):
+def test_while_two_keys_hold_a_receiver_of_either_is_content(now: int) -> None:
+    newer = SigningKey("k2", "", b"\x02" * 32, now, now + 3600)
+    posted = message([ITEM], [newer, KEY], now, batch=False)
+    for key in (KEY, newer):
         verifier = standardwebhooks.Webhook(standard_key(key.secret))
         verifier.verify(posted.body, dict(posted.headers))
     # In the body there is room for one: the newer key's turn comes when the older one ends.
-    for now, key in ((NOW, KEY), (NOW + 3600, NEWER)):
-        signature = json.loads(message([ITEM], [NEWER, KEY], now, batch=False).body)["signature"]
+    for at, key in ((now, KEY), (now + 3600, newer)):
+        signature = json.loads(message([ITEM], [newer, KEY], at, batch=False).body)["signature"]
         signed = (signature["timestamp"] + signature["token"]).encode()
         made = hmac.new(mailgun_key(key.secret).encode(), signed, sha256)
         assert signature["signature"] == made.hexdigest()
 
 
-def test_a_batch_says_that_it_is_not_mailgun_s_form() -> None:
-    posted = message([ITEM, Item("b", b"{}")], [KEY], NOW, batch=True)
+def test_a_batch_says_that_it_is_not_mailgun_s_form(now: int) -> None:
+    posted = message([ITEM, Item("b", b"{}")], [KEY], now, batch=True)
     first, second = json.loads(posted.body)
     assert posted.headers["Content-Type"] == BATCH
     assert (first["event-data"]["event"], second["event-data"]) == ("opened", {})
@@ -71,9 +77,9 @@ def test_a_batch_says_that_it_is_not_mailgun_s_form() -> None:
 
 
 @pytest.mark.parametrize("id_", ["a.b", "a b", "é", "a\r\nX-Header: b", "", "x" * 200])
-def test_an_id_that_fits_no_header_is_replaced_by_one_that_does(id_: str) -> None:
+def test_an_id_that_fits_no_header_is_replaced_by_one_that_does(id_: str, now: int) -> None:
     """Posted events bring ids of their own; a full stop would blur what is signed."""
-    one, again = (message([Item(id_, b"{}")], [KEY], NOW, batch=False) for _ in range(2))
+    one, again = (message([Item(id_, b"{}")], [KEY], now, batch=False) for _ in range(2))
     assert one.headers["webhook-id"] == again.headers["webhook-id"]
     assert one.headers["webhook-id"].replace("-", "").replace("_", "").isalnum()
     standardwebhooks.Webhook(standard_key(KEY.secret)).verify(one.body, dict(one.headers))
