@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-PATIENCE = 30  # seconds; only what is broken takes that long
+PATIENCE = 60  # seconds; only what is broken takes that long
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -3,6 +3,9 @@
 Promise: when `publish` returns, the stream has every message, on as many replicas as it was made
 to wait for; each once, however often it was published within the stream's window of duplicates.
 
+What no stream took is offered again within moments, and then comes behind what was taken meanwhile:
+order is a help to whoever looks, and nothing that the store goes by.
+
 Acknowledgements are awaited together: one core publishes 35,000 messages a second (`bench/bus.py`),
 where one by one there are as many as there are round trips.
 """
@@ -20,6 +23,10 @@ from tracker.bus.message import Message
 
 IN_FLIGHT: Final = 1_000  # messages without an acknowledgement
 PATIENCE: Final = 5.0  # seconds without any acknowledgement
+# Seconds after which messages that no stream took are offered again. In a cluster the servers hear
+# of a stream's subjects a moment after whoever made it, and again when another server leads it.
+# nats.go tries a second time after 250 ms, and a third (js.go, DefaultPubRetryWait).
+AGAIN_AFTER: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 TOO_LARGE: Final = 10054  # JetStream's number for a message beyond the stream's max_msg_size
 # What stands around header names and values, and the two headers of ours.
 _HEADER_BYTES: Final = len("NATS/1.0\r\nNats-Msg-Id: \r\nNats-Expected-Stream: \r\n\r\n")
@@ -43,23 +50,30 @@ _acknowledgement = msgspec.json.Decoder(_Acknowledgement)
 
 
 class Publisher:
-    """Publishes over one connection. One call at a time; after an error, open another."""
+    """Publishes over one connection. One call at a time; after an error, open another.
 
-    def __init__(self, connection: Connection, stream: str) -> None:
+    `again_after` are the pauses before what no stream took is offered again.
+    """
+
+    def __init__(self, connection: Connection, stream: str, again_after: Sequence[float]) -> None:
         self._inbox: Inbox
         self._connection = connection
         self._stream = stream
+        self._again_after = again_after
         self._number = 0
-        self._waiting: set[str] = set()  # the last words of the reply subjects
+        self._waiting: dict[str, Message] = {}  # by the last word of the reply's subject
+        self._untaken: list[Message] = []
         self._error: Exception | None = None
         self._left = 0
         self._moved = asyncio.Event()
         connection.tell(self._moved)
 
     @classmethod
-    async def open(cls, connection: Connection, stream: str) -> Self:
+    async def open(
+        cls, connection: Connection, stream: str, again_after: Sequence[float] = AGAIN_AFTER
+    ) -> Self:
         """Prepare to publish to a stream. Raises BusUnavailable."""
-        publisher = cls(connection, stream)
+        publisher = cls(connection, stream, again_after)
         publisher._inbox = await connection.subscribe(publisher._take)
         return publisher
 
@@ -71,11 +85,17 @@ class Publisher:
         """
         for message in messages:
             self._measure(message)
-        for message in messages:
-            if len(self._waiting) >= IN_FLIGHT:
-                await self._until(IN_FLIGHT // 2)
-            await self._send(message)
-        await self._until(0)
+        await self._offer(messages)
+        for pause in self._again_after:
+            if not self._untaken:
+                return
+            await asyncio.sleep(pause)
+            untaken, self._untaken = self._untaken, []
+            await self._offer(untaken)
+        if self._untaken:
+            raise BusUnavailable(
+                f"no stream takes events: {self._stream} is gone, or has no leader"
+            )
 
     async def close(self) -> None:
         """Listen to no more acknowledgements; the connection stays. Raises BusUnavailable."""
@@ -87,10 +107,18 @@ class Publisher:
         if size > (most := self._connection.max_payload):
             raise TooLarge(f"{size} bytes are more than the {most} that the bus takes")
 
+    async def _offer(self, messages: Sequence[Message]) -> None:
+        """Send messages; return once each was answered, be it that no stream takes it."""
+        for message in messages:
+            if len(self._waiting) >= IN_FLIGHT:
+                await self._until(IN_FLIGHT // 2)
+            await self._send(message)
+        await self._until(0)
+
     async def _send(self, message: Message) -> None:
         self._number += 1
         number = str(self._number)
-        self._waiting.add(number)
+        self._waiting[number] = message
         headers = {
             "Nats-Msg-Id": message.id,
             "Nats-Expected-Stream": self._stream,
@@ -118,20 +146,20 @@ class Publisher:
         if self._error is not None:
             raise self._error
 
-    async def _take(self, message: Msg) -> None:
-        number = message.subject.rpartition(".")[2]
-        if number not in self._waiting:
+    async def _take(self, answer: Msg) -> None:
+        offered = self._waiting.pop(answer.subject.rpartition(".")[2], None)
+        if offered is None:
             return
-        self._error = self._error or _refused(message, self._stream)
-        self._waiting.discard(number)
+        if answer.data:
+            self._error = self._error or _refused(answer, self._stream)
+        else:  # a status alone: the server has nobody to hand such a subject to
+            self._untaken.append(offered)
         if len(self._waiting) <= self._left or self._error is not None:
             self._moved.set()
 
 
 def _refused(message: Msg, stream: str) -> Exception | None:
     """Return what an answer says against a message, if anything."""
-    if not message.data:
-        return BusUnavailable(f"no stream takes events: {stream} is gone, or has no leader")
     try:
         answer = _acknowledgement.decode(message.data)
     except msgspec.MsgspecError as error:

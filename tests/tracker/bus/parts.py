@@ -18,7 +18,7 @@ from tracker.sinks.nats import NatsSink
 from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store
 
-PATIENCE = 30  # seconds; only what is broken takes that long
+PATIENCE = 60  # seconds; only what is broken takes that long
 
 
 def address(text: str, **environment: str) -> Address:

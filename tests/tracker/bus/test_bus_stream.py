@@ -20,7 +20,7 @@ from tests.tracker.bus.parts import (
 from tracker.bus import stream
 from tracker.bus.connection import BusUnavailable, Connection
 from tracker.bus.message import Message
-from tracker.bus.publishing import TooLarge
+from tracker.bus.publishing import Publisher, TooLarge
 from tracker.bus.stream import Found
 from tracker.sinks import SinkUnavailable
 
@@ -168,6 +168,33 @@ def test_doubles_are_known_and_another_revision_is_none(nats: Nats) -> None:
             await publish(url, *made(url, first, second, first))
         state = (await held(url)).state
         assert (state.messages, state.last_seq) == (2, 2)
+
+    asyncio.run(act())
+
+
+def test_what_no_stream_takes_yet_is_offered_until_one_does_and_is_there_once(nats: Nats) -> None:
+    url = own(nats)
+    where = address(url)
+
+    def heard() -> int:
+        return int(nats.nodes[0].ask("varz").get("in_msgs", 0))
+
+    async def act() -> None:
+        async with connected(where) as connection:
+            often = [0.02] * 3_000
+            publisher = await Publisher.open(connection, where.stream.name, often)
+            before = await asyncio.to_thread(heard)
+            publishing = asyncio.create_task(publisher.publish(made(url, *some(0, 3))))
+
+            async def offered_twice() -> bool:
+                return await asyncio.to_thread(heard) >= before + 6
+
+            await until(offered_twice)
+            assert not publishing.done()
+            await stream.ensure(connection, where.stream)
+            await publishing
+        state = (await held(url)).state
+        assert (state.messages, state.last_seq) == (3, 3)
 
     asyncio.run(act())
 

@@ -13,6 +13,7 @@ from tests.servers import nats as servers
 from tests.servers.nats import Nats
 from tests.servers.ports import wait_for
 from tests.tracker.bus.parts import (
+    PATIENCE,
     address,
     connected,
     deliver,
@@ -75,7 +76,7 @@ def test_it_tells_how_it_does_and_stops_in_order(nats: Nats, tmp_path: Path) -> 
         assert asked(process, "healthz").json() == {"status": "ok"}
         assert figure(process, "tracker_consume_up") == 1
         process.process.send_signal(signal.SIGTERM)
-        assert process.process.wait(20) == 0
+        assert process.process.wait(PATIENCE) == 0
     assert ids(tmp_path) == expected(50)
 
 
@@ -150,7 +151,7 @@ async def goes_on(url: str, server: Nats) -> None:
     """Deliver on while the leader is killed."""
     leader = await asyncio.to_thread(server.leader, "EVENTS")
     assert leader.stream("EVENTS")["config"]["num_replicas"] == 3
-    async with sink(url) as events, asyncio.timeout(30):
+    async with sink(url) as events, asyncio.timeout(PATIENCE):
         for start in range(100, 300, 10):
             if start == 200:
                 await asyncio.to_thread(leader.kill)
