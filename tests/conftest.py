@@ -13,6 +13,12 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run coroutines in asyncio: the tracker has no other loop."""
+    return "asyncio"
+
+
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
     """Put the umask back: a command that is run in this process makes all that it writes private.

@@ -4,22 +4,21 @@ import asyncio
 import contextlib
 import secrets
 import socket
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from certs.vault.database import Vault
 from certs.vault.master import MasterKey
 from rewriter.keyring import Keyring
+from tests.tracker.api.caller import scoped, well
 from tests.tracker.store.documents import document
+from tracker import child
 from tracker.api.app import api
-from tracker.api.keys import ApiKeys, digest, fresh
+from tracker.api.keys import ApiKeys, digest
 from tracker.forwarding.ledger import Ledger
-from tracker.health import Health
 from tracker.recipients import Recipients
 from tracker.store.access import KeyRecords, Scope
 from tracker.store.database import Store
@@ -43,18 +42,7 @@ class Live:
 
     async def key_for(self, scope: Scope, *domains: str) -> str:
         """Make a key for less than everything."""
-        key, record = fresh("for a test", scope, domains, int(time.time()))
-        await KeyRecords(self.store).add(record)
-        return key
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
+        return (await scoped(self.store, scope, *domains))[1]
 
 
 @contextlib.asynccontextmanager
@@ -69,9 +57,6 @@ async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIter
     vault = await Vault.open(folder / "certs.db", MasterKey.make(folder / "master.key"))
     key = secrets.token_urlsafe(8)
 
-    async def well() -> Health:
-        return Health("ok", {})
-
     keys = ApiKeys([digest(key)], KeyRecords(store))
     webhooks = Client()
     app = api(
@@ -84,7 +69,7 @@ async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIter
         vault=lambda: vault,
         webhooks=webhooks,
     )
-    server = Server(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False))
+    server = child.server(app, answer_within=10)
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
     try:

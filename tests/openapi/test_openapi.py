@@ -15,11 +15,6 @@ from tracker.api.operation import routes
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_the_description_is_there_without_a_key(tmp_path: Path) -> None:
     async with live(tmp_path) as api, httpx.AsyncClient(base_url=api.url) as client:
         answer = await client.get("/openapi.json")

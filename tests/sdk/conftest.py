@@ -20,11 +20,11 @@ import pytest
 import uvicorn
 
 from tests.sdk import fetch
+from tests.tracker.api.caller import well
 from tests.tracker.ingest.samples import SAMPLES
 from tests.tracker.stats.happenings import DOMAIN, happened
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys
-from tracker.health import Health
 from tracker.store.database import Store
 from tracker.webhooks.client import Client
 
@@ -86,12 +86,9 @@ class Thread(threading.Thread):
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        async def health() -> Health:
-            return Health("ok", {})
-
         store = await Store.open(self._folder / "store.db")
         webhooks = Client([ip_network("127.0.0.0/8")])
-        app = api(store, ApiKeys.of(KEY), health, lambda: b"", webhooks=webhooks)
+        app = api(store, ApiKeys.of(KEY), well, bytes, webhooks=webhooks)
         self.server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         self.ready.set()
         await self.server.serve([self.listener])

@@ -23,11 +23,6 @@ def client(live: Live) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def test_every_event_is_streamed_once_over_the_pages(client: Client, live: Live) -> None:
     filters = {"ascending": "yes", "limit": 4}
     found = [event["id"] for event in client.events.stream(domain=live.domain, filters=filters)]

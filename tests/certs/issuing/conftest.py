@@ -10,11 +10,6 @@ from tests.servers.answers import answering
 from tests.servers.pebble import PEBBLE, PEBBLE_UNSTABLE, Missing
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     """One CA, one resolver and one web server for all tests: each test has a name of its own."""

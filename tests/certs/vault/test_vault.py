@@ -32,11 +32,6 @@ ISSUED = Attempt(NOW, NAME, "example.com", "ca", "issued")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def vault(at: Place) -> AsyncIterator[Vault]:
     opened = await Vault.open(at(), MasterKey(bytes(32)))
     yield opened

@@ -4,24 +4,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from tests.tracker.api.caller import KEY, calling
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys
 from tracker.health import Health
 from tracker.store.database import Store
-
-KEY = "a key for the tests"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    store = await Store.open(store_url)
-    yield store
-    await store.close()
 
 
 @pytest.fixture
@@ -40,8 +27,5 @@ def app(store: Store, health: dict[str, Health]) -> Starlette:
 
 @pytest.fixture
 async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://api.test:8026", auth=("api", KEY)
-    ) as client:
+    async with calling(app) as client:
         yield client

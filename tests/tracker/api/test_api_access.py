@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from tests.tracker.api.conftest import KEY
+from tests.tracker.api.caller import KEY
 from tracker.api.access import Authenticated
 from tracker.api.answer import Answer, Refused, answered, refusal
 from tracker.api.app import api

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from itsdangerous.encoding import base64_encode
 
 from tests.servers.stores import changed
-from tests.tracker.api.conftest import KEY
+from tests.tracker.api.caller import KEY
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.api.answer import Refused
 from tracker.api.app import api

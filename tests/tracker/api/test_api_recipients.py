@@ -50,11 +50,6 @@ def ids(text: str) -> list[str]:
     return [json.loads(line)["id"] for line in text.splitlines()]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_person_is_told_all_that_is_kept_of_them_and_nothing_of_others(
     tmp_path: Path,
 ) -> None:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Tokens, key_id
-from tests.tracker.api.conftest import KEY
+from tests.tracker.api.caller import KEY
 from tracker import child
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.tracker.api.conftest import KEY
+from tests.tracker.api.caller import KEY
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.api.app import api
 from tracker.api.keys import ApiKeys

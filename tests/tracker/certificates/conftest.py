@@ -8,11 +8,6 @@ from certs.vault.master import MasterKey
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
     (data := tmp_path / "data").mkdir()
     master = MasterKey.make(data / "master.key", environment={})

@@ -7,11 +7,9 @@ import pytest
 
 from certs.vault.database import Vault
 from certs.vault.progress import Progress
+from tests.tracker.api.caller import calling, serving
 from tests.tracker.certificates import filled
 from tests.tracker.certificates.filled import ACTIVE, EXPIRED, REJECTED, WAITING
-from tracker.api.app import api
-from tracker.api.keys import ApiKeys
-from tracker.health import Health
 from tracker.store.database import Store
 
 pytestmark = pytest.mark.anyio
@@ -27,16 +25,9 @@ def opened(vault: Vault) -> dict[str, Vault | None]:
 async def client(
     vault: Vault, opened: dict[str, Vault | None], tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async def health() -> Health:
-        return Health("ok", {})
-
     await filled.fill(vault)
     store = await Store.open(tmp_path / "store.db")
-    app = api(store, ApiKeys.of("key"), health, lambda: b"", vault=lambda: opened["now"])
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://api.test", auth=("api", "key")
-    ) as client:
+    async with calling(serving(store, vault=lambda: opened["now"])) as client:
         yield client
     await store.close()
 

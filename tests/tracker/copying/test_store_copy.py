@@ -28,11 +28,6 @@ EVENTS = 2 * AT_ONCE + 10
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def source(tmp_path: Path) -> AsyncIterator[Store]:
     (tmp_path / "home").mkdir()
     store = await Store.open(tmp_path / "home" / "store.db")

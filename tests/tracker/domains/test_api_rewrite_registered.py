@@ -7,10 +7,8 @@ import httpx
 import pytest
 
 from rewriter.keyring import Keyring
-from tracker.api.app import api
-from tracker.api.keys import ApiKeys
+from tests.tracker.api.caller import calling, serving
 from tracker.domains import OpenTracking, SendingDomain, Snapshot, TrackingDomain
-from tracker.health import Health
 from tracker.published import FILE, publish
 from tracker.store.database import Store
 
@@ -31,21 +29,8 @@ REGISTER = Snapshot(
 @pytest.fixture
 async def client(store: Store, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     Keyring.new().save(tmp_path / "keyring.json")
-
-    async def health() -> Health:
-        return Health("ok", {})
-
-    app = api(
-        store,
-        ApiKeys.of("key"),
-        health,
-        lambda: b"",
-        keyring=tmp_path / "keyring.json",
-        published=tmp_path / FILE,
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://api.test", auth=("api", "key")
-    ) as client:
+    app = serving(store, keyring=tmp_path / "keyring.json", published=tmp_path / FILE)
+    async with calling(app) as client:
         yield client
 
 

@@ -7,40 +7,22 @@ import httpx
 import msgspec
 import pytest
 
-from tracker.api.app import api
-from tracker.api.keys import ApiKeys, digest, fresh
+from tests.tracker.api.caller import calling, scoped, serving
 from tracker.domains import HTML_FOOTER, TEXT_FOOTER, Snapshot, TrackingDomain
-from tracker.health import Health
-from tracker.store.access import KeyRecords, Scope
 from tracker.store.audit import Audit
 from tracker.store.database import Store
 from tracker.store.domains import Domains
 
 pytestmark = pytest.mark.anyio
 
-KEY = "a key for the tests"
 TRACKING = "/v3/domains/example.com/tracking"
 UPDATED = "Domain tracking settings have been updated"
 
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async def health() -> Health:
-        return Health("ok", {})
-
-    keys = ApiKeys([digest(KEY)], KeyRecords(store))
-    transport = httpx.ASGITransport(api(store, keys, health, lambda: b""))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://api.test", auth=("api", KEY)
-    ) as client:
+    async with calling(serving(store)) as client:
         yield client
-
-
-async def scoped(store: Store, scope: Scope, *domains: str) -> tuple[str, str]:
-    """Make a key for some domains; return what a client authenticates with."""
-    key, record = fresh("test", scope, list(domains), 1, None)
-    await KeyRecords(store).add(record)
-    return "api", key
 
 
 async def test_a_domain_that_nothing_was_set_for_has_mailgun_s_frame_and_footers(

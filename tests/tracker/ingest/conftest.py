@@ -3,21 +3,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tracker.api.app import api
-from tracker.api.keys import ApiKeys
-from tracker.health import Health
+from tests.tracker.api.caller import calling, serving
 from tracker.store.database import Store
-
-KEY = "a key for the tests"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
+    """Open a store that doesn't wait for long: one that is locked is part of what is tried."""
     store = await Store.open(store_url, patience=0.5)
     yield store
     await store.close()
@@ -25,13 +17,5 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async def health() -> Health:
-        return Health("ok", {})
-
-    transport = httpx.ASGITransport(
-        api(store, ApiKeys.of(KEY), health, lambda: b""), raise_app_exceptions=False
-    )
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://api.test", auth=("api", KEY)
-    ) as client:
+    async with calling(serving(store)) as client:
         yield client

@@ -1,22 +1,3 @@
-from collections.abc import Iterator
-from pathlib import Path
+from tests.tracker.forwarding.conftest import keyring, worker
 
-import pytest
-
-from rewriter.keyring import Keyring
-from tests.tracker.forwarding.parts import Worker
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    keyring = Keyring.new()
-    keyring.save(tmp_path / "keyring.json")
-    return keyring
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Worker]:
-    (tmp_path / "spool").mkdir()
-    worker = Worker(tmp_path / "spool")
-    yield worker
-    worker.die()
+__all__ = ["keyring", "worker"]

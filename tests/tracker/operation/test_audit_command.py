@@ -19,11 +19,6 @@ from tracker.store.row import row
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def letters(folder: Path) -> list[str]:
     """Two dead letters; their ids."""
     (folder / "data").mkdir(mode=0o700)

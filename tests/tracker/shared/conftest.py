@@ -16,18 +16,6 @@ Away = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    opened = await Store.open(store_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def away(store: Store, tmp_path: Path) -> Away:
     """Take the store, which is a file, away for a while, and bring it back."""
     path, aside = tmp_path / "store.db", tmp_path / "aside"

@@ -5,16 +5,15 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import insert
 
 from rewriter.keyring import Keyring
 from tests.servers.stores import only_sqlite
+from tests.tracker.api.caller import calling, serving
 from tests.tracker.shared.conftest import Away, Machines
-from tracker.api.app import api
 from tracker.api.keys import HONOURED_FOR, ApiKeys, fresh
-from tracker.health import Check, Health
+from tracker.health import Check
 from tracker.shared import keyring as shared
 from tracker.shared.copy import Copy, Part
 from tracker.shared.keys import Held
@@ -183,18 +182,8 @@ async def test_the_api_tells_senders_what_it_knows_while_the_store_is_away(
     await Suppressions(store).add("shop.example", [ANN], "account ann")
     await one.sharing.turn()
 
-    async def well() -> Health:
-        return Health("ok", {})
-
     lookup = Lookup(store, one.copy, lambda: one.sharing.away)
-    app = api(store, ApiKeys.of("key"), well, bytes, lookup=lookup)
-    transport = httpx.ASGITransport(app)
-    async with (
-        httpx.AsyncClient(
-            transport=transport, base_url="http://api.test", auth=("api", "key")
-        ) as client,
-        away(),
-    ):
+    async with calling(serving(store, lookup=lookup)) as client, away():
         asked = await client.get("/v1/shop.example/suppressed", params={"address": ANN.address})
         many = await client.post(
             "/v1/shop.example/suppressed", json={"addresses": [ANN.address, "eve@example.net"]}

@@ -29,11 +29,6 @@ PATH = f"/v3/{DOMAIN}/unsubscribes"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Live]:
     async with live(tmp_path, events=0) as api:
         yield api

@@ -6,22 +6,9 @@ import pytest
 from tests.servers.fixtures import *  # noqa: F403 - fixtures, as __all__ there has them
 from tests.servers.receiver import Receiver, receiving
 from tests.tracker.operation.conftest import *  # noqa: F403 - a person at the command
-from tracker.store.database import Store
 from tracker.webhooks.client import Client
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    store = await Store.open(store_url)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -8,12 +8,9 @@ import pytest
 import standardwebhooks
 
 from tests.servers.receiver import Receiver
+from tests.tracker.api.caller import calling, scoped, serving
 from tests.tracker.stats.happenings import DOMAIN, happened
 from tests.tracker.webhooks.conftest import LOOPBACK
-from tracker.api.app import api
-from tracker.api.keys import ApiKeys, digest, fresh
-from tracker.health import Health
-from tracker.store.access import KeyRecords, Scope
 from tracker.store.audit import Audit
 from tracker.store.database import Store
 from tracker.store.webhook_intake import take_up
@@ -24,7 +21,6 @@ from tracker.webhooks.signature import mailgun_key
 
 pytestmark = pytest.mark.anyio
 
-KEY = "a key for the tests"
 HOOKS = f"/v3/domains/{DOMAIN}/webhooks"
 OURS = f"/v1/{DOMAIN}"
 URL = "http://127.0.0.1:8000/hook"
@@ -40,24 +36,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def http(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async def health() -> Health:
-        return Health("ok", {})
-
-    keys = ApiKeys([digest(KEY)], KeyRecords(store))
-    async with Client(LOOPBACK) as client:
-        app = api(store, keys, health, lambda: b"", webhooks=client)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://api.test", auth=("api", KEY)
-        ) as http:
-            yield http
-
-
-async def scoped(store: Store, scope: Scope, *domains: str) -> tuple[str, str]:
-    """Make a key for some domains; return what a client authenticates with."""
-    key, record = fresh("test", scope, list(domains), 1, None)
-    await KeyRecords(store).add(record)
-    return "api", key
+    async with Client(LOOPBACK) as client, calling(serving(store, webhooks=client)) as http:
+        yield http
 
 
 async def test_webhooks_are_created_listed_changed_and_deleted_as_mailgun_does(

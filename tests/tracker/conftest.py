@@ -1,13 +1,10 @@
+"""What tests of the tracker share: a store, empty, in each database that there is."""
+
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tracker.store.database import Store
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
