@@ -18,15 +18,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
-from tests.servers.ports import free_port, listening, wait_for
+from tests.servers.ports import PATIENCE, free_port, listening, wait_for
 
 NAME: Final = "nats-server"
 TRIES: Final = 5
@@ -120,11 +119,14 @@ class Node:
 
     def ask(self, path: str) -> dict[str, Any]:
         """Ask its monitoring port; {} where it doesn't answer."""
+        # Not httpx: a client for each of many questions costs more than what is asked.
+        monitoring = HTTPConnection("127.0.0.1", self.monitor, timeout=ANSWER_WITHIN)
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.monitor}/{path}", timeout=ANSWER_WITHIN)
-        except httpx.HTTPError:
+            with closing(monitoring):
+                monitoring.request("GET", f"/{path}")
+                said: dict[str, Any] = json.load(monitoring.getresponse())
+        except (OSError, HTTPException):
             return {}
-        said: dict[str, Any] = answer.json()
         return said
 
     def stream(self, name: str) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class Node:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGCONT)  # a paused one can't obey
         if self._process is not None:
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +178,9 @@ class Nats:
         found: list[Node] = []
 
         def chosen() -> bool:
+            told = [node.stream(stream) for node in self.nodes if node.running]
             named = {
-                str(node.stream(stream).get("cluster", {}).get("leader", self.nodes[0].name))
-                for node in self.nodes
-                if node.running and node.stream(stream)
+                str(one.get("cluster", {}).get("leader", self.nodes[0].name)) for one in told if one
             }
             found[:] = [node for node in self.nodes if node.name in named and node.running]
             return len(named) == 1 and len(found) == 1

@@ -73,6 +73,22 @@ def made(url: str, *events: Event) -> list[Message]:
     return [message(one, address(url).stream.prefix) for one in events]
 
 
+async def follow(url: str, *, ack_wait: int) -> None:
+    """Make a consumer as ours is, but for the time until what is held goes to another."""
+    where = address(url)
+    config = {
+        "durable_name": "store",
+        "ack_policy": "explicit",
+        "ack_wait": ack_wait,
+        "max_ack_pending": durable.MOST_HELD,
+    }
+    name = where.stream.name
+    async with connected(where) as connection:
+        await stream.ensure(connection, where.stream)
+        question = {"stream_name": name, "config": config}
+        await connection.ask(f"CONSUMER.DURABLE.CREATE.{name}.store", question, dict)
+
+
 @asynccontextmanager
 async def consuming(url: str, store: Store, most: int = 100) -> AsyncIterator[Consumer]:
     """Consume until the block ends, and then stop in order."""

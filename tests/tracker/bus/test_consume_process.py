@@ -17,6 +17,7 @@ from tests.tracker.bus.parts import (
     address,
     connected,
     deliver,
+    follow,
     own,
     sink,
     some,
@@ -101,18 +102,7 @@ def test_one_that_is_killed_in_mid_flow_loses_and_doubles_nothing(
     where = address(url)
 
     async def prepare() -> None:
-        async with connected(where) as connection:
-            await stream.ensure(connection, where.stream)
-            # As a consumer of ours is, but for the time until what was held goes to another.
-            config = {
-                "durable_name": "store",
-                "ack_policy": "explicit",
-                "ack_wait": stream.NANOSECONDS,
-                "max_ack_pending": durable.MOST_HELD,
-            }
-            question = {"stream_name": where.stream.name, "config": config}
-            name = f"CONSUMER.DURABLE.CREATE.{where.stream.name}.store"
-            await connection.ask(name, question, dict)
+        await follow(url, ack_wait=stream.NANOSECONDS)
         await deliver(url, *some(0, 3_000))
 
     async def all_settled() -> bool:
