@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.body import decoded
 from tracker.api.grant import Grant
 from tracker.api.operation import DOMAIN, Operation
 from tracker.api.tracking import refusing, register
@@ -131,7 +132,7 @@ async def sending(request: Request) -> Answer:
 
 async def lead(request: Request) -> Answer:
     """Let links of a sending domain's new mail lead to a registered tracking domain."""
-    leads = _read(await request.body(), Leads)
+    leads = decoded(await request.body(), Leads)
     domains, grant = register(request), _grant(request)
     with refusing():
         name = canonical_name(request.path_params[DOMAIN])
@@ -189,19 +190,12 @@ async def _existing(request: Request) -> TrackingDomain:
 
 
 def _wanted(body: bytes) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(_read(body, Wanted))
+    fields = msgspec.structs.asdict(decoded(body, Wanted))
     given = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
     if given.get("sending_domain"):
         with refusing():
             given["sending_domain"] = canonical_name(given["sending_domain"])
     return given
-
-
-def _read(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Refused(f"the body isn't what it should be: {error}") from error
 
 
 def _shown(domain: TrackingDomain) -> Registered:

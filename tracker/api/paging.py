@@ -11,6 +11,7 @@ from itsdangerous.exc import BadData
 
 from tracker.api.answer import Refused
 from tracker.api.listing import MOST, Listing
+from tracker.nul import NUL
 from tracker.store.query import Key, Walk
 from tracker.store.row import ID_CHARACTERS, LATEST
 
@@ -88,6 +89,7 @@ def _check(cursor: Cursor) -> None:
         1 <= listing.limit <= MOST
         and all(0 <= time <= LATEST for time in times)
         and (cursor.place is None or len(cursor.place[1]) <= ID_CHARACTERS)
+        and (cursor.place is None or NUL not in cursor.place[1])
     )
     if not sound:
         raise Refused("there is no such page: use the links of `paging` as they are")

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.body import decoded
 from tracker.api.operation import Operation, Parameter
 from tracker.shared.lookup import Found, Lookup
 from tracker.store.row import exact
@@ -74,17 +75,15 @@ async def many(request: Request) -> Answer:
 
 def _asked(declared: str, body: bytes) -> Asked:
     media = declared.partition(";")[0].strip().lower()
-    try:
-        if media == LINES:
-            lines = [line for line in body.splitlines() if line.strip()]
-            return msgspec.convert(
-                {"addresses": [msgspec.json.decode(line, type=str) for line in lines]}, Asked
-            )
-        if media == JSON:
-            return msgspec.json.decode(body, type=Asked)
-    except msgspec.MsgspecError as error:
-        raise Refused(f"the addresses can't be read: {error}") from error
-    raise Refused(f"the body should be {JSON} or {LINES}", 415)
+    if media == JSON:
+        asked: Asked = decoded(body, Asked, "the addresses can't be read")
+        return asked
+    if media != LINES:
+        raise Refused(f"the body should be {JSON} or {LINES}", 415)
+    lines = [(number, line) for number, line in enumerate(body.splitlines(), 1) if line.strip()]
+    if len(lines) > MOST:
+        raise Refused(f"the addresses can't be read: these are {len(lines)}, and {MOST} are taken")
+    return Asked([decoded(line, str, f"line {number} is no address") for number, line in lines])
 
 
 async def _of(request: Request, addresses: list[str]) -> Found:

@@ -16,6 +16,7 @@ import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
+from tracker.api.body import decoded
 from tracker.api.form import fields
 from tracker.api.grant import Grant
 from tracker.api.links import origin
@@ -144,10 +145,7 @@ def _from_form(form: list[tuple[str, str]]) -> Suppression:
 
 
 def _from_json(body: bytes) -> list[Suppression]:
-    try:
-        given = msgspec.json.decode(body, type=list[Given] | Given)
-    except msgspec.MsgspecError as error:
-        raise Refused(f"the body should be a list of addresses: {error}") from error
+    given = decoded(body, list[Given] | Given, "the body should be a list of addresses")
     rows = [given] if isinstance(given, Given) else given
     if len(rows) > MOST_POSTED:
         raise Refused(f"one request adds up to {MOST_POSTED} addresses; a file takes more")

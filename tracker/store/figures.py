@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 from msgspec.structs import replace
 
+from tracker.nul import NUL
 from tracker.store.row import SECOND, Row
 
 HOUR: Final = 3600 * SECOND
@@ -217,8 +218,8 @@ def _of(found: Any, name: str) -> Any:
 
 
 def _text(found: Any) -> str:
-    """Return a text in small letters, "" if it is none."""
-    return found.strip().lower() if isinstance(found, str) else ""
+    """Return a text in small letters and without NUL, "" if it is none."""
+    return found.replace(NUL, "").strip().lower() if isinstance(found, str) else ""
 
 
 def _valued(text: str) -> str:

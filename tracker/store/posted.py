@@ -12,9 +12,16 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from tracker.nul import IN_JSON, place_of_nul
 from tracker.store.row import NotAnEvent, Row, exact, row
 
 MOST_BYTES: Final = 256 << 10  # of one event; Mailgun's own have a few thousand
+# Mailgun's kinds, and the one that it lacks. What is misspelt would be counted nowhere.
+KINDS: Final = (
+    *("accepted", "rejected", "delivered", "failed", "opened", "clicked", "unsubscribed"),
+    *("complained", "stored", "list_member_uploaded", "list_member_upload_error", "list_uploaded"),
+    "resubscribed",
+)
 Origin = Literal["api", "jsonl", "postfix"]
 
 
@@ -26,11 +33,20 @@ def posted(document: bytes, origin: Origin, domain: str = "") -> Row:
         event = msgspec.json.decode(document)
         if not isinstance(event, dict):
             raise NotAnEvent("not an event: it should be a JSON object")
-        return row(msgspec.json.encode(_completed(event, origin, domain)))
+        if IN_JSON in document and (place := place_of_nul(event)):
+            raise NotAnEvent(f"not an event: a text can't hold a NUL character - at `{place}`")
+        return _known(row(msgspec.json.encode(_completed(event, origin, domain))))
     except (msgspec.MsgspecError, UnicodeError, OverflowError) as error:
         raise NotAnEvent(f"not an event: {error}") from error
     except RecursionError as error:
         raise NotAnEvent("not an event: it is nested too deeply") from error
+
+
+def _known(found: Row) -> Row:
+    if found.kind not in KINDS:
+        kinds = ", ".join(KINDS)
+        raise NotAnEvent(f"not an event: there is no kind `{found.kind}`; there are {kinds}")
+    return found
 
 
 def _completed(event: dict[str, Any], origin: Origin, domain: str) -> dict[str, Any]:

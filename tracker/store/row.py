@@ -12,13 +12,14 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tracker.nul import NUL
+
 SECOND: Final = 1_000_000  # an event's time is kept in microseconds, exact in a float until 2255
 LATEST: Final = (1 << 33) * SECOND  # the year 2242
 ID_CHARACTERS: Final = 128
 KIND_CHARACTERS: Final = 64
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]  # what JSON's readers agree on, RFC 8259 §6
 BREAK = re.compile(r"[\s<>()\[\]{}\",;:!?]+")
-NUL: Final = "\0"  # JSON may say it, and PostgreSQL's texts can't: a column is without it
 
 
 class NotAnEvent(ValueError):
@@ -128,7 +129,7 @@ def row(document: bytes, domain: str = "") -> Row:
 
 
 def exact(text: str) -> str:
-    """Fold a value that is matched as a whole: an address, a tag, a kind."""
+    """Fold a value that is matched as a whole: an address, a tag, a kind. No column holds a NUL."""
     return text.replace(NUL, "").strip().lower() if text.isascii() else _fold(text).strip()
 
 

@@ -272,7 +272,10 @@ cursors = st.builds(
     Cursor,
     listing=st.just(LISTING),
     back=st.booleans(),
-    place=st.none() | st.tuples(st.integers(0, LATEST), st.text(max_size=128)),
+    place=st.none()
+    | st.tuples(
+        st.integers(0, LATEST), st.text(st.characters(exclude_characters="\0"), max_size=128)
+    ),
     inclusive=st.booleans(),
 )
 

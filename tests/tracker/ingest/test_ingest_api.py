@@ -9,7 +9,7 @@ import pytest
 from tests.tracker.ingest.samples import DOMAIN, SAMPLES, TIME
 from tracker.api.ingest import MOST_LINES
 from tracker.store.database import Store
-from tracker.store.posted import MOST_BYTES
+from tracker.store.posted import KINDS, MOST_BYTES
 
 pytestmark = pytest.mark.anyio
 EVENTS = f"/v1/{DOMAIN}/events"
@@ -60,6 +60,25 @@ async def test_each_is_found_by_what_it_says(
     assert answer.json()["accepted"] == len(SAMPLES)
     found = await listed(client, **filters)
     assert [event["id"] for event in found] == [SAMPLES[name]["id"] for name in names]
+
+
+def test_every_kind_that_is_taken_has_a_sample_but_ours() -> None:
+    assert {sample["event"] for sample in SAMPLES.values()} == set(KINDS) - {"resubscribed"}
+
+
+async def test_a_recipient_who_came_back_elsewhere_may_be_written_to_again(
+    client: httpx.AsyncClient,
+) -> None:
+    left = {"event": "unsubscribed", "timestamp": TIME, "recipient": "cleo@quay.example"}
+    back = left | {"event": "resubscribed", "timestamp": TIME + 1}
+    asked = {"address": "cleo@quay.example"}
+    said = []
+    for event in (left, back):
+        assert (await client.post(EVENTS, json=event)).json()["accepted"] == 1
+        said.append(
+            (await client.get(f"/v1/{DOMAIN}/suppressed", params=asked)).json()["suppressed"]
+        )
+    assert said == [True, False]
 
 
 async def test_what_is_posted_again_is_a_duplicate(client: httpx.AsyncClient) -> None:
@@ -115,6 +134,14 @@ async def test_a_higher_revision_takes_the_place_of_what_was_posted(
             "not an event of harbour.example: its `domain` is other.example",
         ),
         ({"event": "x", "timestamp": 1, "pad": "x" * MOST_BYTES}, "not an event: it has more than"),
+        (
+            {"event": "open", "timestamp": 1},
+            "not an event: there is no kind `open`; there are accepted, rejected, delivered,",
+        ),
+        (
+            {"event": "opened", "timestamp": 1, "message": {"recipients": ["a@b.c", "a\0"]}},
+            "not an event: a text can't hold a NUL character - at `$.message.recipients[1]`",
+        ),
     ],
 )
 async def test_a_line_that_is_no_event_is_refused_alone(
