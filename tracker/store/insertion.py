@@ -46,12 +46,9 @@ def prepared(rows: Iterable[Row]) -> Prepared:
         if row.revision > found.revision:
             highest[place] = row
     kept = list(highest.values())
-    told, values = [], []
-    for row in kept:
-        told.append(counted(row))
-        # Deflating lets go of Python's lock: who writes another batch meanwhile waits for a row.
-        values.append((*_behind(row), packed(row.document)))
-    return Prepared(kept, told, list(highest), values, _tags(kept))
+    documents = packed([row.document for row in kept])
+    values = [(*_behind(row), each) for row, each in zip(kept, documents, strict=True)]
+    return Prepared(kept, list(map(counted, kept)), list(highest), values, _tags(kept))
 
 
 async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:

@@ -1,12 +1,16 @@
 """Event documents as they arrive, of any kind."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tracker.store.deflated import DICTIONARY, RAW
+
 DOMAIN = "news.example"
 START = 1_700_000_000  # seconds
+_deflate = zlib.compressobj(level=3, wbits=RAW, memLevel=4, zdict=DICTIONARY)
 
 
 def document(number: int = 0, /, **fields: Any) -> bytes:
@@ -22,6 +26,12 @@ def document(number: int = 0, /, **fields: Any) -> bytes:
     }
     given = {name.replace("_", "-"): value for name, value in fields.items()}
     return msgspec.json.encode(plain | given)
+
+
+def deflated(document: bytes) -> bytes:
+    """Return a document as the first version stored it."""
+    deflate = _deflate.copy()
+    return b"\x01" + deflate.compress(document) + deflate.flush()
 
 
 def naming(folder: Path, address: str) -> list[str]:

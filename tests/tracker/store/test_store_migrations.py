@@ -20,10 +20,9 @@ from sqlalchemy import create_engine
 
 import tracker.store
 from tests.tracker.forwarding.parts import largest_file
-from tests.tracker.store.documents import DOMAIN, document
+from tests.tracker.store.documents import DOMAIN, deflated, document
 from tracker.store import migrations, schema, sqlite
 from tracker.store.database import Store, StoreError
-from tracker.store.document import packed
 from tracker.store.figures import HOUR, key
 from tracker.store.query import Match, Tree, Walk
 from tracker.store.row import row
@@ -41,7 +40,7 @@ def of_version_1(path: Path) -> None:
         connection.executescript(VERSION_1)
         for sequence, each in enumerate(EVENTS, 1):
             values = (*(each.domain, each.at, each.id, sequence, each.revision), each.kind)
-            texts = (each.recipient, each.message_id, *[""] * 7, each.size, packed(each.document))
+            texts = (each.recipient, each.message_id, *[""] * 7, each.size, deflated(each.document))
             insert = "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
             connection.execute(insert, values + texts)
             key = (each.domain, "sale", each.at, each.id)
