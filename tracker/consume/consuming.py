@@ -32,7 +32,7 @@ from tracker.store.row import NotAnEvent, Row, row
 # Seconds after which an end that failed is tried again, by failures in a row; the last repeats. A
 # bus that is away is soon back; a store is offered, and gives back, thousands of events each time.
 BUS_AFTER: Final = (0.2, 0.5, 1.0, 2.0)
-STORE_AFTER: Final = (0.2, 1.0, 5.0, 15.0, 30.0)
+STORE_AFTER: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
 STORE_WITHIN: Final = 30.0  # seconds until a store that hangs is taken for one that is away
 # Batches under way at once: one is made ready while the database works on the other.
 HANDS: Final = 2
