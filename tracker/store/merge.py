@@ -22,9 +22,11 @@ class Merge:
     """Insert rows, each with the values of all columns of the table in their order.
 
     A row whose key is there becomes what `values` says, where `where` holds; both are told the
-    columns of the row that was to be inserted. Without `values` it is left alone.
+    columns of the row that was to be inserted. Without `values` it is left alone. Of rows that are
+    `new`, whoever merges them has found, in the same transaction, that no key is there.
     """
 
     table: Table
     values: Values | None = None
     where: Where | None = None
+    new: bool = False

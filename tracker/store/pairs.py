@@ -46,9 +46,14 @@ async def pairs_of(connection: AsyncConnection, keys: Sequence[bytes]) -> dict[b
     return found
 
 
-async def keep(connection: AsyncConnection, pairs: Mapping[bytes, Pair]) -> None:
-    """Keep what is known of pairs now."""
-    await write(connection, _PUT, sorted((known, *_values(pair)) for known, pair in pairs.items()))
+async def keep(
+    connection: AsyncConnection, pairs: Mapping[bytes, Pair], before: Mapping[bytes, Pair]
+) -> None:
+    """Keep what is known of pairs now; `before` is what `pairs_of` found of them."""
+    new = [(known, *_values(pair)) for known, pair in pairs.items() if known not in before]
+    others = [(known, *_values(pair)) for known, pair in pairs.items() if known in before]
+    await write(connection, _ADD, sorted(new))
+    await write(connection, _PUT, sorted(others))
     if pairs and await _any_before_0006(connection):
         await _remove(connection, list(map(_before_0006, pairs)))
 
@@ -93,6 +98,7 @@ def _values(pair: Pair) -> tuple[Any, ...]:
     return (*hours, "\n".join(tags), tagged_delivery)
 
 
+_ADD: Final = Merge(pair_table, new=True)
 _PUT: Final = Merge(
     pair_table, lambda put: {name: put[name] for name in (*SLOTS, "tags", "tagged_delivery")}
 )

@@ -109,6 +109,8 @@ async def purge(connection: AsyncConnection) -> None:
 
 async def write(connection: AsyncConnection, merge: Merge, rows: Sequence[tuple[Any, ...]]) -> int:
     """Merge rows into their table; return how many were inserted or changed."""
+    if merge.new:
+        return await _copy(connection, merge.table, rows)
     if merge.values is None:
         return await _add(connection, merge.table, rows)
     done = await connection.exec_driver_sql(
@@ -128,18 +130,21 @@ async def _add(connection: AsyncConnection, table: Table, rows: Sequence[tuple[A
     keys = [tuple(row[place] for place in places) for row in rows]
     there = set(map(tuple, await find(connection, table, list(table.primary_key.columns), keys)))
     new = [row for key, row in zip(keys, rows, strict=True) if key not in there] if there else rows
-    if not new:
-        return 0
+    return await _copy(connection, table, new) if new else 0
+
+
+async def _copy(connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert rows whose keys aren't there."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
-        await driver.copy_records_to_table(table.name, columns=table.columns.keys(), records=new)
+        await driver.copy_records_to_table(table.name, columns=table.columns.keys(), records=rows)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise Trouble(meaning(error)) from error
     if (number := table.autoincrement_column) is not None:
         # Rows that bring their own numbers: the next one is to come behind them.
         sequence = func.pg_get_serial_sequence(table.name, number.name)
         await connection.execute(select(func.setval(sequence, func.max(number))))
-    return len(new)
+    return len(rows)
 
 
 async def find(

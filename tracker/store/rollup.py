@@ -83,7 +83,7 @@ async def count(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     }
     for statement, rows in await asyncio.to_thread(batch.written, before, changed):
         await write(connection, statement, rows)
-    await keep(connection, changed)
+    await keep(connection, changed, before)
 
 
 class Batch:

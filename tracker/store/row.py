@@ -26,7 +26,9 @@ class NotAnEvent(ValueError):
     """The document can't be stored; the message names the field and what it may be."""
 
 
-class Row(msgspec.Struct, frozen=True):
+# Holds no other object that could hold it: the garbage collector, which took a tenth of storing
+# events, needn't walk them.
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One event as it is stored. An empty text or None means that the event has no such field."""
 
     domain: str
@@ -143,6 +145,8 @@ def words(text: str) -> str:
 
     The words of `Ann <ann@example.com>` are ann and ann@example.com. A text without any gives "".
     """
+    if not text:  # as are most: our own events tell no subject and no file
+        return ""
     found = [word for part in BREAK.split(_fold(text)) if (word := part.strip(".'"))]
     return f" {' '.join(found)} " if found else ""
 
