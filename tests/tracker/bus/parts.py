@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from nats.aio.msg import Msg
+
 from tests.servers.nats import Nats
 from tests.tracker.sinks.contract import event
 from tracker.bus import durable, stream
@@ -12,6 +14,7 @@ from tracker.bus.address import Address
 from tracker.bus.connection import Connection
 from tracker.bus.message import Message, message
 from tracker.bus.publishing import Publisher
+from tracker.bus.pulling import Puller
 from tracker.consume.consuming import Consumer
 from tracker.event import Event
 from tracker.sinks.nats import NatsSink
@@ -118,6 +121,14 @@ async def stored(store: Store) -> list[tuple[str, int]]:
 
 def document_id(document: bytes) -> str:
     return document.partition(b'"id":"')[2].partition(b'"')[0].decode()
+
+
+async def taken(puller: Puller, number: int) -> list[Msg]:
+    """Take at least so many messages, in however many batches they come."""
+    found: list[Msg] = []
+    while len(found) < number:
+        found += await puller.batch()
+    return found
 
 
 async def settled(url: str) -> bool:

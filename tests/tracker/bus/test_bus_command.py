@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.nats import Nats
-from tests.tracker.bus.parts import address, connected, deliver, own, publish, some
+from tests.tracker.bus.parts import address, connected, deliver, own, publish, some, taken
 from tests.tracker.operation.conftest import Tracker
 from tracker.bus import dead, durable
 from tracker.bus.message import Message
@@ -34,9 +34,9 @@ def bury(url: str, *bodies: bytes) -> None:
         async with connected(where) as connection:
             await durable.ensure(connection, where.stream.name, "store")
             puller = await Puller.open(connection, where.stream.name, "store", 10)
-            taken = await puller.batch()
-            await dead.keep(connection, where.stream, [(one, "not an event: no") for one in taken])
-            await puller.answer(taken, b"+TERM")
+            wrong = await taken(puller, len(bodies) or 1)
+            await dead.keep(connection, where.stream, [(one, "not an event: no") for one in wrong])
+            await puller.answer(wrong, b"+TERM")
 
     asyncio.run(act())
 
@@ -93,27 +93,27 @@ def test_dead_letters_are_listed_replayed_and_discarded(tracker: Tracker, url: s
         ("3", "5"),
     ]
     assert tracker("bus", "replay", "2").out == "1 dead letter on the bus again\n"
-    assert held(url) == [b"two"]
+    assert held(url, 1) == [b"two"]
     assert tracker("bus", "discard", "3", "--yes").out == "1 dead letter discarded\n"
     assert tracker("bus", "replay").out == "1 dead letter on the bus again\n"
-    assert held(url) == [b"two", b"one"]
+    assert held(url, 2) == [b"one", b"two"]
     assert tracker("bus", "dead").out == "There are no dead letters.\n"
     done = [json.loads(line)["action"] for line in tracker("audit", "--json").out.splitlines()]
     assert done == ["bus.replay", "bus.discard", "bus.replay"]
 
 
-def held(url: str) -> list[bytes]:
-    """Return what waits on the bus for a consumer."""
+def held(url: str, number: int) -> list[bytes]:
+    """Wait for so many messages that the bus has for a consumer; return what comes, sorted."""
     where = address(url)
 
     async def act() -> list[bytes]:
         async with connected(where) as connection:
             await durable.ensure(connection, where.stream.name, "store")
             puller = await Puller.open(connection, where.stream.name, "store", 10)
-            taken = await puller.batch()
-            await puller.give_back(taken)
+            brought = await taken(puller, number)
+            await puller.give_back(brought)
             await puller.end()
-            return [one.data for one in taken]
+            return sorted(one.data for one in brought)
 
     return asyncio.run(act())
 

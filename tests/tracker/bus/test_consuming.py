@@ -109,6 +109,16 @@ def test_a_whole_stream_replayed_changes_nothing(nats: Nats, tmp_path: Path) -> 
     asyncio.run(act())
 
 
+async def waited_for(url: str, consumers: int) -> bool:
+    """Tell whether so many consumers wait for events."""
+    name = address(url).stream.name
+    async with connected(address(url)) as connection:
+        if await stream.look(connection, name) is None:
+            return False
+        found = await durable.look(connection, name, "store")
+    return found is not None and found.num_waiting == consumers
+
+
 def test_several_consumers_share_the_work(nats: Nats, tmp_path: Path) -> None:
     url = own(nats)
 
@@ -118,6 +128,7 @@ def test_several_consumers_share_the_work(nats: Nats, tmp_path: Path) -> None:
                 consuming(url, store, most=10) as one,
                 consuming(url, store, most=10) as two,
             ):
+                await until(lambda: waited_for(url, 2))
                 for start in range(0, 400, 40):
                     await deliver(url, *some(start, 40))
 
