@@ -6,9 +6,9 @@ their modules import this one and not `database`.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tracker.store.figures import Counted
@@ -17,8 +17,7 @@ from tracker.store.row import Row
 AT_ONCE: Final = 500  # rows that one statement asks about: three values each, 32,766 are taken
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A row that came in, and what it is counted as.
 
     `before` is the document that its own replaces, None if it is new.

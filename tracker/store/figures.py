@@ -44,7 +44,7 @@ NEAR_BYTES: Final = 6
 HEXADECIMAL: Final = re.compile(rf"[0-9a-f]{{1,{2 * NEAR_BYTES}}}")
 
 
-class Pair(msgspec.Struct, frozen=True):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """One message to one recipient: the hour of the first of each, in hours since 1970, 0 never.
 
     Read and clicked are by people, fetched and followed by machines and by what nobody can judge.
