@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.cluster.load import Load
 from tests.cluster.topology import STREAM, Topology
-from tests.servers.ports import wait_for
+from tests.patience import wait_for
 
 Fault = Callable[[Topology, Load], None]
 

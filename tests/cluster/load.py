@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from tests.servers.ports import wait_for
+from tests.patience import wait_for
 from tests.storm.crowd import Crowd, Visit
 
 # Seconds that each of the eight who come at once to an edge takes for thought. What is tested is

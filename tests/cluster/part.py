@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE, wait_for
 from tests.servers import processes
-from tests.servers.ports import PATIENCE, wait_for
 
 
 class Part:

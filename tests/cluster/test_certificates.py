@@ -13,9 +13,9 @@ import pytest
 
 from tests.cluster.part import Part
 from tests.cluster.topology import share
+from tests.patience import wait_for
 from tests.servers import dns, pebble
 from tests.servers.pebble import Missing, Pebble
-from tests.servers.ports import wait_for
 
 EDGE = "edge.example.net"
 DOMAIN = "click.example.com"

@@ -10,7 +10,7 @@ import msgspec
 from rewriter.keyring import Keyring
 from tests.cluster.part import Part
 from tests.cluster.topology import KEYRING, Topology
-from tests.servers.ports import wait_for
+from tests.patience import wait_for
 from tests.storm.crowd import Crowd, Visit
 from tracker.masked import masked
 from tracker.published import Published

@@ -20,9 +20,9 @@ from tests.cluster.books import Books, kept_at
 from tests.cluster.disk import Disk
 from tests.cluster.load import Load
 from tests.cluster.part import Part
+from tests.patience import wait_for
 from tests.servers import nats, postgresql
 from tests.servers.nats import Nats, Node
-from tests.servers.ports import wait_for
 from tests.servers.postgresql import Postgres
 from tests.servers.proxy import Proxy, between
 from tests.storm.crowd import Visit

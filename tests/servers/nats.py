@@ -25,7 +25,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from tests.servers.ports import PATIENCE, free_port, listening, wait_for
+from tests.patience import PATIENCE, wait_for
+from tests.servers.ports import free_port, listening
 
 NAME: Final = "nats-server"
 TRIES: Final = 5

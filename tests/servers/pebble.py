@@ -20,9 +20,10 @@ from typing import Any, Final
 
 import httpx
 
+from tests.patience import wait_for
 from tests.servers.authority import Authority
 from tests.servers.fetch import PEBBLE, PEBBLE_UNSTABLE, Server
-from tests.servers.ports import free_port, listening, wait_for
+from tests.servers.ports import free_port, listening
 
 _QUIET: Final = {
     "PEBBLE_VA_NOSLEEP": "1",

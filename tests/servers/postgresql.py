@@ -26,8 +26,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
+from tests.patience import wait_for
 from tests.servers import processes
-from tests.servers.ports import free_port, wait_for
+from tests.servers.ports import free_port
 
 USER: Final = "postgres"
 PASSWORD: Final = "sesame"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.servers.ports import wait_for
+from tests.patience import wait_for
 
 
 def children(pid: int) -> list[int]:

@@ -17,7 +17,8 @@ from certs.vault.attempts import Attempts
 from certs.vault.database import VaultUnavailable
 from certs.vault.leases import LeaseLost, Leases
 from certs.vault.tables import lease
-from tests.certs.issuing.world import PATIENCE, Shared, World, looking_after, until
+from tests.certs.issuing.world import Shared, World, looking_after
+from tests.patience import PATIENCE, until
 from tests.servers.faulty import ALWAYS, Faulty, between, refuse, wrong_key
 from tests.servers.ports import free_port
 
@@ -57,7 +58,7 @@ async def test_an_office_that_is_overtaken_in_an_order_stops(world: World, ca: F
     ca.on("new-order", ca.hang)
     async with world.desk(directory=ca.directory) as desk:
         working = asyncio.create_task(visit(desk, Leases(desk.vault, "slow", 0.3), world.name))
-        await until(lambda: ca.count("new-order") > 0, "the CA is asked")
+        await until(lambda: ca.count("new-order") > 0, "the CA to be asked")
         assert await Leases(desk.vault, "other").take(world.name, world.clock() + 10) is not None
         with pytest.raises(LeaseLost):
             await working
@@ -73,7 +74,7 @@ async def test_a_lease_is_held_for_as_long_as_an_order_takes(world: World, ca: F
                 return float((await connection.execute(select(lease.c.until))).scalar_one())
 
         working = asyncio.create_task(visit(desk, Leases(desk.vault, "slow", 0.3), world.name))
-        await until(lambda: ca.count("new-order") > 0, "the CA is asked")
+        await until(lambda: ca.count("new-order") > 0, "the CA to be asked")
         first = await held_until()
         while await held_until() <= first + 0.3:
             assert not working.done()
@@ -147,7 +148,7 @@ async def test_a_ca_that_hangs_holds_up_neither_the_start_nor_other_names(
         await desk.progress.want([world.name, other], world.clock())
 
         async with looking_after(world, desk, other):
-            await until(lambda: ca.count("directory") > 0, "the CA is asked")
+            await until(lambda: ca.count("directory") > 0, "the CA to be asked")
 
             async def phase() -> str:
                 found = await desk.progress.of(other)
@@ -191,7 +192,7 @@ async def test_a_vault_that_takes_nothing_keeps_the_ca_unasked(
         ) as other:
             other.execute("BEGIN IMMEDIATE")
             async with looking_after(world, desk) as issuer:
-                await until(lambda: bool(issuer.overview.trouble), "the trouble is told")
+                await until(lambda: bool(issuer.overview.trouble), "the trouble to be told")
             assert "can't answer" in issuer.overview.trouble
         assert shared.ordered() == orders
         assert (await world.visited(desk, times=2)).phase == "active"

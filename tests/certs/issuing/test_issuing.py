@@ -13,7 +13,8 @@ from certs.issuing import outcome
 from certs.vault import attempts
 from certs.vault.accounts import Accounts
 from certs.vault.progress import State
-from tests.certs.issuing.world import Shared, World, looking_after, until
+from tests.certs.issuing.world import Shared, World, looking_after
+from tests.patience import until
 from tests.servers.authority import Pair
 from tests.servers.faulty import ALWAYS, between, refuse_replaces, reply
 
@@ -28,7 +29,7 @@ def _key(chain_pem: bytes) -> object:
 
 async def test_a_registered_name_comes_to_proven_https_by_itself(world: World) -> None:
     async with world.desk() as desk, looking_after(world, desk):
-        await until(lambda: world.proven == [world.name], "HTTPS is proven")
+        await until(lambda: world.proven == [world.name], "HTTPS to be proven")
         bundle = world.cache.get(world.name)
         assert bundle is not None
         leaf = x509.load_pem_x509_certificate(bundle.chain_pem)

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from certs.vault.accounts import Accounts
 from certs.vault.examined import examine
 from tests.certs.issuing.dying import ON_THE_WAY, STEPS, Told
-from tests.certs.issuing.world import Shared, World, looking_after, until
+from tests.certs.issuing.world import Shared, World, looking_after
+from tests.patience import until
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ async def test_an_office_killed_in_an_order_leaves_one_that_the_next_goes_on_wit
         (account,) = await Accounts(desk.vault).all()
     await _killed(world, step)
     async with world.desk() as desk, looking_after(world, desk):
-        await until(lambda: world.proven == [world.name], "HTTPS is proven")
+        await until(lambda: world.proven == [world.name], "HTTPS to be proven")
         assert [one.directory for one in await Accounts(desk.vault).all()] == [account.directory]
         (still,) = await Accounts(desk.vault).all()
         assert still.key.private_numbers() == account.key.private_numbers()

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,8 +28,6 @@ from tests.servers.authority import Pair
 from tests.servers.dns import Resolver, Zone
 from tests.servers.pebble import Pebble
 from tracker.shared.vault import place
-
-PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +162,6 @@ async def looking_after(
     finally:
         stopping.set()
         await running
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s until {what}"
-        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

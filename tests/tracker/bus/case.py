@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.servers import nats
-from tests.tracker.sinks.contract import Case, Told, told
+from tests.tracker.sinks.contract import Hanging, Leaving, Refusing, Told, told
 from tracker.bus.address import Address
 from tracker.bus.connection import Connection
 from tracker.bus.stream import look
@@ -15,10 +15,8 @@ from tracker.event import Event
 from tracker.sinks.url import SinkUrl
 
 
-class NatsCase(Case):
+class NatsCase(Leaving, Hanging, Refusing):
     """A stream on one node: away while that is stopped, hanging while it is paused."""
-
-    refuses = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

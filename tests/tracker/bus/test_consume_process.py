@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import wait_for
 from tests.servers import nats as servers
 from tests.servers.nats import Nats
-from tests.servers.ports import wait_for
 from tests.tracker.bus.parts import (
     PATIENCE,
     address,
@@ -43,7 +43,7 @@ def consumer(url: str, data: Path) -> Iterator[Running]:
 
 
 def asked(process: Running, path: str) -> httpx.Response:
-    return httpx.get(f"http://{process.addresses[0]}/{path}", timeout=30)
+    return httpx.get(f"http://{process.addresses[0]}/{path}", timeout=PATIENCE)
 
 
 def figure(process: Running, name: str) -> float:

@@ -1,8 +1,7 @@
 import asyncio
 import json
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ from certs.issuing.issuer import Overview
 from certs.vault.alerts import Alerts
 from certs.vault.database import Vault
 from certs.vault.leases import Leases
+from tests.patience import until
 from tests.servers.ports import free_port
 from tests.tracker.certificates import filled
 from tracker.domains import TrackingDomain
@@ -30,13 +30,6 @@ from tracker.store.domains import Domains
 pytestmark = pytest.mark.anyio
 
 ALERT = Alert("expired", "click.example.com", "error", "It expired.", "Look.", 3, 1.5, 1)
-
-
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + 30
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -85,7 +78,7 @@ async def test_an_alert_is_posted_until_it_is_taken_and_follows_no_redirect(
 
     url = f"http://127.0.0.1:{hook.port}/hook"
     posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office"), retry_after=(0.01,)))
-    await _until(taken)
+    await until(taken)
     posting.cancel()
     expected = {
         "kind": "expired",
@@ -111,7 +104,7 @@ async def test_an_alert_that_is_always_refused_holds_up_no_other(vault: Vault, h
 
     url = f"http://127.0.0.1:{hook.port}/hook"
     posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office")))
-    await _until(taken)
+    await until(taken)
     posting.cancel()
     assert [body["name"] for _, body in hook.got] == [refused.name, other.name]
 
@@ -127,7 +120,7 @@ async def test_of_two_machines_one_posts_each_alert(vault: Vault, hook: Hook) ->
 
     url = f"http://127.0.0.1:{hook.port}/hook"
     both = [asyncio.create_task(deliver(vault, url, Leases(vault, one))) for one in ("a", "b")]
-    await _until(taken)
+    await until(taken)
     for posting in both:
         posting.cancel()
     assert sorted(body["name"] for _, body in hook.got) == sorted(names)
@@ -200,7 +193,7 @@ async def test_only_domains_with_certificates_of_ours_are_looked_after(tmp_path:
         async def looked() -> bool:
             return certificates.overview.names > 0
 
-        await _until(looked)
+        await until(looked)
         assert certificates.overview.names == 1
         assert certificates.checks()["certificates"].status == "ok"
 
@@ -219,12 +212,12 @@ async def test_a_lost_master_key_is_told_and_awaited_and_never_replaced(
         async def opened() -> bool:
             return certificates.vault is not None and not certificates.overview.trouble
 
-        await _until(told)
+        await until(told)
         assert not (data / "master.key").exists()
         assert certificates.checks()["certificates"].status == "degraded"
         (data / "master.key").touch(0o600)
         (data / "master.key").write_bytes(key)
-        await _until(opened)
+        await until(opened)
 
 
 async def test_expired_certificates_are_shouted_about_from_the_start(
@@ -241,7 +234,7 @@ async def test_expired_certificates_are_shouted_about_from_the_start(
         async def shouted() -> bool:
             return any(one.message == "certificate_expired" for one in caplog.records)
 
-        await _until(shouted)
+        await until(shouted)
         assert certificates.overview.expired == (filled.EXPIRED,)
     alerts = [one for one in caplog.records if one.message == "certificate_alert"]
     assert [one.__dict__["kind"] for one in alerts] == ["expired"]

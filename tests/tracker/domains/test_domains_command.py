@@ -1,30 +1,20 @@
 """A person registers domains; what a command can't do it says in plain words."""
 
 import json
-import time
 from base64 import b64decode
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.operation.conftest import Tracker, folder, own_process, tracker
 from tests.tracker.operation.running import running
 from tracker.published import FILE, Published
 
 __all__ = ("folder", "own_process", "tracker")
 
-WITHIN = 30.0  # seconds, on a machine that is busy
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Look until something holds."""
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_registered_domain_is_told_with_the_line_to_paste(
@@ -123,8 +113,8 @@ def test_a_domain_added_beside_a_running_office_is_published_soon(
     tracker("domains", "add", "click.example.com")
     path = folder / "data" / FILE
     with running("office") as office:
-        httpx.get(f"http://{office.addresses[0]}/healthz", timeout=WITHIN)
+        httpx.get(f"http://{office.addresses[0]}/healthz", timeout=PATIENCE)
         assert list(Published(path).current().tracking) == ["click.example.com"]
         tracker("domains", "add", "go.example.com")
-        until(lambda: "go.example.com" in Published(path).current().tracking)
+        wait_for(lambda: "go.example.com" in Published(path).current().tracking)
     assert tracker("domains", "snapshot").out.encode() == path.read_bytes()

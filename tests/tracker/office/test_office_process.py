@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from rewriter.keyring import Keyring
+from tests.patience import wait_for
 from tests.tracker.forwarding.parts import Worker, click, token
 from tests.tracker.office.process import first_event, orphaned, told, working
 from tracker.hit import Hit
@@ -153,9 +153,10 @@ def test_a_store_that_is_damaged_stops_nothing_else_and_joins_in_once_it_is_mend
         asked = httpx.get(f"{url}/v3/example.com/events", auth=auth, timeout=60)
         ready = httpx.get(f"{url}/readyz", timeout=60)
         (tmp_path / "store.db").unlink()
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{url}/readyz", timeout=60).json()["statuses"]["sink store"] != "ok":
-            assert time.monotonic() < deadline
+        wait_for(
+            lambda: httpx.get(f"{url}/readyz", timeout=60).json()["statuses"]["sink store"] == "ok",
+            "the store to be delivered to",
+        )
         office.send_signal(signal.SIGTERM)
         assert office.wait() == 0
     assert asked.status_code == 503

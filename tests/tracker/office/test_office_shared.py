@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.patience import wait_for
 from tests.servers.postgresql import Postgres
 from tests.servers.proxy import Proxy, between
 from tests.servers.stores import only_postgresql
@@ -52,13 +53,6 @@ async def fill(where: str) -> str:
     return key
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.05)
-
-
 def check(url: str, name: str) -> tuple[str, str]:
     found = httpx.get(f"{url}/readyz", timeout=60).json()
     return found["statuses"][name], found["checks"][name]
@@ -92,15 +86,18 @@ def test_without_the_store_all_else_is_done_and_with_it_everything_catches_up(
 
         proxy.heal()
         key = asyncio.run(fill(store_url))
-        until(lambda: asked(url, key).status_code == 200, "the key is known")
-        until(lambda: check(url, "shared")[0] == "ok", "everything is copied")
-        until(lambda: check(url, "store")[0] == "ok", "the store answers")
+        wait_for(lambda: asked(url, key).status_code == 200, "the key to be known")
+        wait_for(lambda: check(url, "shared")[0] == "ok", "everything to be copied")
+        wait_for(lambda: check(url, "store")[0] == "ok", "the store to answer")
         assert asked(url, key).json() == {"address": ANN, "suppressed": True, "tags": ["*"]}
-        until(lambda: "example.com" in Published(tmp_path / FILE).current().sending, "published")
+        wait_for(
+            lambda: "example.com" in Published(tmp_path / FILE).current().sending,
+            "it to be published",
+        )
 
     proxy.cut()
     with working(tmp_path, "stdout", **shared) as (office, url):
-        until(lambda: check(url, "shared")[0] == "degraded", "it is noticed")
+        wait_for(lambda: check(url, "shared")[0] == "degraded", "it to be noticed")
         answer = asked(url, key)
         assert (answer.status_code, answer.json()["suppressed"]) == (200, True)
         assert answer.json()["as_of"] < time.time()

@@ -16,6 +16,7 @@ import pytest
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Privacy, Tokens
+from tests.patience import until
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
 from tracker import roles
@@ -71,11 +72,12 @@ async def forwarded(data: Path) -> None:
         sweep = Sweep(spool, book, forwarders)
         stopping = asyncio.Event()
         stopping.set()
-        deadline = time.monotonic() + 30
-        while True:
+
+        async def nobody_waits() -> bool:
             await asyncio.gather(*(forwarder.run(stopping) for forwarder in forwarders))
-            if not book.rows("select * from recent") or time.monotonic() > deadline:
-                break
+            return not book.rows("select * from recent")
+
+        await until(nobody_waits)
         sweep.wipe()
         assert not DeadLetters(book).count()
         for sink in sinks:

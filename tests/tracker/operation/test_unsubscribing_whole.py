@@ -6,7 +6,6 @@ the reader's language, and `tracker suppressed` before the next mailing.
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from rewriter.keyring import Keyring
 from rewriter.links import Policy
 from rewriter.mime.message import rewrite_message
 from rewriter.tokens import Privacy, Tokens
-from tests.tracker.operation.conftest import Tracker
+from tests.patience import wait_for
+from tests.tracker.operation.conftest import Said, Tracker
 from tests.tracker.operation.running import Running, running
 
 TRACKING_DOMAIN = "127.0.0.1"
@@ -70,10 +70,14 @@ class Reader:
 
 def told(tracker: Tracker, status: int, *arguments: str) -> str:
     """Ask until the answer is the expected one: an event is stored a moment after its hit."""
-    deadline = time.monotonic() + 30
-    while (said := tracker("suppressed", ANN, "--domain", SHOP, *arguments)).status != status:
-        assert time.monotonic() < deadline, said
-    return said.out
+    answers: list[Said] = []
+
+    def has_come() -> bool:
+        answers.append(tracker("suppressed", ANN, "--domain", SHOP, *arguments))
+        return answers[-1].status == status
+
+    wait_for(has_come, f"exit status {status}")
+    return answers[-1].out
 
 
 @pytest.mark.parametrize("privacy", ["full", "pseudonymous", "anonymous"])

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -52,18 +53,15 @@ def told(lines: Iterable[bytes | str]) -> Told:
     return [(one["id"], one.get("revision", 0)) for one in found]
 
 
-class Case:
+class Case(ABC):
     """One kind of sink over a folder of its own. Methods run in the test's event loop.
 
     `keeps` says whether it knows over a crash of the process what it has: else an event that comes
-    again then is there twice.
+    again then is there twice. What else it can do it says by being Leaving, Hanging, Refusing.
     """
 
     url: str
     keeps: ClassVar[bool] = True
-    leaves: ClassVar[bool] = True  # it can be away, and come back
-    hangs: ClassVar[bool] = True  # it can take a batch and not answer
-    refuses: ClassVar[bool] = False  # there are events that it never takes
     within: ClassVar[float] = 0.1  # seconds in which it takes a batch, connecting included
 
     def __init__(self, folder: Path) -> None:
@@ -80,40 +78,56 @@ class Case:
         (sink,) = opening.sinks([SinkUrl.parse(self.url)], Opened(store, LOOPBACK))
         return sink
 
+    @abstractmethod
     async def kept(self) -> Told:
         """Return what has arrived."""
-        raise NotImplementedError
-
-    def refused(self, one: Event) -> Event:
-        """Turn an event into one that is refused for good."""
-        raise NotImplementedError
-
-    async def leave(self) -> None:
-        """Let it be away: what is delivered fails soon."""
-
-    async def come_back(self) -> None:
-        """Let it be there again."""
-
-    async def hang(self) -> None:
-        """Have it take events and never answer."""
-
-    async def go_on(self) -> None:
-        """Have it answer again."""
 
     async def rest(self) -> None:
         """Close what `open` left open, in the event loop that it was opened in."""
         while self._opened:
             await self._opened.pop().close()
 
+    @abstractmethod
     def close(self) -> None:
         """End what is real."""
 
 
-class StoreCase(Case):
+class Leaving(Case):
+    """It can be away, and come back."""
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Let it be away: what is delivered fails soon."""
+
+    @abstractmethod
+    async def come_back(self) -> None:
+        """Let it be there again."""
+
+
+class Hanging(Case):
+    """It can take a batch and not answer."""
+
+    @abstractmethod
+    async def hang(self) -> None:
+        """Have it take events and never answer."""
+
+    @abstractmethod
+    async def go_on(self) -> None:
+        """Have it answer again."""
+
+
+class Refusing(Case):
+    """There are events that it never takes."""
+
+    @abstractmethod
+    def refused(self, one: Event) -> Event:
+        """Turn an event into one that is refused for good."""
+
+
+class StoreCase(Leaving, Hanging, Refusing):
     """The store, in SQLite: away and hanging while another process is writing."""
 
     url = "store"
-    refuses = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -140,11 +154,12 @@ class StoreCase(Case):
     hang = leave
     go_on = come_back
 
+    def close(self) -> None:
+        """Nothing runs."""
 
-class FileCase(Case):
+
+class FileCase(Leaving):
     """A file: away while its folder is."""
-
-    hangs = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -160,6 +175,9 @@ class FileCase(Case):
 
     async def come_back(self) -> None:
         (self.folder / "elsewhere").rename(self.path.parent)
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class RotatedCase(FileCase):
@@ -188,11 +206,10 @@ def _number(named: tuple[str, Path]) -> int:
     return int(named[0].partition(".")[0].rpartition("-")[2])
 
 
-class StdoutCase(Case):
+class StdoutCase(Hanging):
     """A pipe, with somebody who reads on until told to hang."""
 
     keeps = False
-    leaves = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

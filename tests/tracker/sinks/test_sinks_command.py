@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.operation.conftest import Said, Tracker, folder, own_process, tracker
 from tests.tracker.operation.running import Running, running
@@ -239,13 +240,6 @@ def stored(folder: Path, count: int) -> None:
     asyncio.run(fill())
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_running_back_office_pauses_resumes_and_replays_on_command(
     folder: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,8 +252,8 @@ def test_a_running_back_office_pauses_resumes_and_replays_on_command(
         return path.read_text().splitlines() if path.exists() else []
 
     with running("office") as office:
-        until((folder / "data" / "forward.db").exists)
-        until(lambda: told(tracker("sinks", "list", "--json"))["archive"]["state"] == "ok")
+        wait_for((folder / "data" / "forward.db").exists)
+        wait_for(lambda: told(tracker("sinks", "list", "--json"))["archive"]["state"] == "ok")
         said = tracker("sinks", "replay", "archive", "--since", "2025-01-01")
         assert said.out.endswith("30 events brought to archive.\n"), said
         assert [json.loads(line)["id"] for line in lines()] == [event(n).id for n in range(30)]
@@ -267,19 +261,15 @@ def test_a_running_back_office_pauses_resumes_and_replays_on_command(
         path.unlink()
         again = tracker("sinks", "replay", "archive", "--since", "2025-01-01")
         assert "archive is paused: it begins once you say" in again.out
-        assert paused(office)
+        wait_for(lambda: "paused" in checked(office, "sink archive"), "the sink to be paused")
         assert not lines()
         tracker("sinks", "resume", "archive")
-        until(lambda: len(lines()) == 30)
+        wait_for(lambda: len(lines()) == 30)
         assert "a back office runs" in tracker("sinks", "forget", "archive", "--yes").err
 
 
-def paused(office: Running) -> bool:
-    """Tell whether the office says so; it then has nothing under way for the sink."""
-    until(
-        lambda: (
-            "paused"
-            in httpx.get(f"http://{office.addresses[-1]}/readyz").json()["checks"]["sink archive"]
-        )
-    )
-    return True
+def checked(office: Running, name: str) -> str:
+    """Return what the office says of a part; once it says paused, nothing is under way there."""
+    ready = httpx.get(f"http://{office.addresses[-1]}/readyz", timeout=PATIENCE)
+    says: str = ready.json()["checks"][name]
+    return says

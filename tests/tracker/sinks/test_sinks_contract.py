@@ -19,6 +19,9 @@ from tests.tracker.forwarding.parts import Kept, Office, Offices, Worker, click,
 from tests.tracker.sinks.contract import (
     Case,
     FileCase,
+    Hanging,
+    Leaving,
+    Refusing,
     RotatedCase,
     StdoutCase,
     StoreCase,
@@ -47,9 +50,9 @@ BATCHES = [[event(number) for number in range(at, at + 7)] for at in range(0, 70
 MANY = 400  # hits; more than a pipe holds
 
 
-LEAVING = [name for name, case in CASES.items() if case.leaves]
-HANGING = [name for name, case in CASES.items() if case.hangs]
-REFUSING = [name for name, case in CASES.items() if case.refuses]
+LEAVING = [name for name, case in CASES.items() if issubclass(case, Leaving)]
+HANGING = [name for name, case in CASES.items() if issubclass(case, Hanging)]
+REFUSING = [name for name, case in CASES.items() if issubclass(case, Refusing)]
 
 
 @pytest.fixture(params=CASES)
@@ -198,7 +201,7 @@ def test_a_process_that_dies_takes_nothing_along_that_was_acknowledged_and_leave
 
 @pytest.mark.parametrize("case", REFUSING, indirect=True)
 def test_an_event_that_can_never_be_taken_is_refused_and_costs_no_other(
-    case: Case, keyring: Keyring, worker: Worker, office_with: Offices
+    case: Refusing, keyring: Keyring, worker: Worker, office_with: Offices
 ) -> None:
     hits = [click(token(keyring)) for _ in range(6)]
     worker.write(*hits)
@@ -233,7 +236,7 @@ async def until_failing(office: Office) -> str:
 
 @pytest.mark.parametrize("case", LEAVING, indirect=True)
 def test_a_sink_that_is_away_delays_no_other_and_has_everything_once_it_is_back(
-    case: Case, keyring: Keyring, worker: Worker, office_with: Offices
+    case: Leaving, keyring: Keyring, worker: Worker, office_with: Offices
 ) -> None:
     minted = token(keyring)
     hits = [click(minted) for _ in range(MANY)]
@@ -266,7 +269,7 @@ def caught_up(office: Office) -> bool:
 
 @pytest.mark.parametrize("case", HANGING, indirect=True)
 def test_a_sink_that_hangs_delays_no_other_and_has_everything_once_it_goes_on(
-    case: Case, keyring: Keyring, worker: Worker, office_with: Offices
+    case: Hanging, keyring: Keyring, worker: Worker, office_with: Offices
 ) -> None:
     minted = token(keyring)
     hits = [click(minted) for _ in range(MANY)]
@@ -292,7 +295,7 @@ def test_a_sink_that_hangs_delays_no_other_and_has_everything_once_it_goes_on(
 
 
 @pytest.mark.parametrize("case", LEAVING, indirect=True)
-def test_only_known_errors_reach_whoever_delivers(case: Case) -> None:
+def test_only_known_errors_reach_whoever_delivers(case: Leaving) -> None:
     """What a sink raises is said in a sentence: it is what an operator reads."""
 
     async def act() -> None:

@@ -9,28 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.tracker.forwarding.parts import largest_file
-from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict
+from tests.tracker.sinks.contract import event
+from tracker.event import Event
 from tracker.sinks import SinkUnavailable
 from tracker.sinks import file as file_sink
 from tracker.sinks.file import FileSink
 from tracker.sinks.stdout import StdoutSink
-
-
-def event(number: int, revision: int = 0) -> Event:
-    return Event(
-        event="opened",
-        id=f"{number:022d}",
-        timestamp=number,
-        domain=Domain(name="example.com"),
-        recipient="ann@example.org",
-        recipient_domain="example.org",
-        ip="192.0.2.1",
-        geolocation=Geolocation(),
-        client_info=ClientInfo(),
-        message=Message(headers={"message-id": "m@example.com"}),
-        verdict=Verdict(),
-        revision=revision,
-    )
 
 
 def told(path: Path) -> list[tuple[int, int]]:
@@ -123,7 +107,7 @@ def test_a_folder_that_is_missing_is_waited_for(tmp_path: Path) -> None:
 def test_standard_output_gets_a_line_for_each_event() -> None:
     stream = io.BytesIO()
     asyncio.run(StdoutSink(stream).deliver([event(1), event(2)]))
-    assert [json.loads(line)["timestamp"] for line in stream.getvalue().splitlines()] == [1, 2]
+    assert [int(json.loads(line)["id"]) for line in stream.getvalue().splitlines()] == [1, 2]
 
 
 def test_a_pipe_that_nobody_reads_makes_the_sink_unavailable() -> None:

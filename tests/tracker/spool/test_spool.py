@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.patience import wait_for
 from tracker import segment
 from tracker.counters import Counter, Counters, read
 from tracker.hit import Hit, HitIds, encode
@@ -147,19 +148,13 @@ def test_a_stream_is_finished_once_its_worker_is_gone_and_all_is_read(tmp_path: 
 
     run(tmp_path, act)
     stream = only(tmp_path)
-    _wait_until(lambda: not stream.alive())
+    wait_for(lambda: not stream.alive(), "whoever held the stream to be gone")
     batch = stream.read()
     assert (len(batch.hits), batch.finished) == (1, False)
     rest = stream.read(batch.position)
     assert (rest.hits, rest.finished, rest.torn) == ((), True, 0)
     stream.remove()
     assert SpoolReader(tmp_path).streams() == []
-
-
-def _wait_until(true: Callable[[], bool]) -> None:
-    """Wait for another thread or process; the test's time limit ends it if that never comes."""
-    while not true():
-        os.sched_yield()
 
 
 # A segment that was cut, torn or damaged.

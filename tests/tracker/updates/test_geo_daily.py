@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.patience import until
 from tests.tracker.forwarding.parts import click, token
 from tests.tracker.updates.conftest import Host
 from tests.tracker.updates.test_geo_update import database
@@ -44,9 +44,7 @@ def files(host: Host, content: bytes) -> None:
 async def kept_until(told: OfficeSettings, done: Callable[[], object]) -> None:
     """Keep the database current until something has happened."""
     keeping = asyncio.create_task(keep_current(told))
-    deadline = time.monotonic() + 30
-    while not done() and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
+    await until(done)
     keeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await keeping

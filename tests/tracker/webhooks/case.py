@@ -7,17 +7,16 @@ from typing import ClassVar
 import msgspec
 
 from tests.servers.receiver import HANG, Receiver
-from tests.tracker.sinks.contract import Case, Told
+from tests.tracker.sinks.contract import Hanging, Leaving, Refusing, Told
 from tracker.event import Event
 
 PATH = "/events"
 UNWANTED = "https://example.com/unwanted"
 
 
-class WebhookCase(Case):
+class WebhookCase(Leaving, Hanging, Refusing):
     """A URL: away while nobody listens, hanging while nobody answers."""
 
-    refuses = True
     parameters: ClassVar[str] = ""
 
     def __init__(self, folder: Path) -> None:

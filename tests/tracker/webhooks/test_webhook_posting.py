@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 
+from tests.patience import until
 from tests.servers.receiver import HANG, Receiver
 from tests.tracker.ingest.samples import SAMPLES
 from tests.tracker.stats.happenings import DOMAIN, happened
-from tests.tracker.webhooks.world import HOUR, World, opens, until
+from tests.tracker.webhooks.world import HOUR, World, opens
 from tracker.store.database import Store
 from tracker.store.posted import posted
 from tracker.store.recipient import erase_recipient

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import standardwebhooks
 
-from tests.servers.ports import wait_for
+from tests.patience import wait_for
 from tests.servers.receiver import Receiver
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.patience import until
 from tests.servers.receiver import Receiver
 from tests.tracker.stats.happenings import DOMAIN, happened
 from tests.tracker.webhooks.conftest import LOOPBACK
@@ -17,7 +18,6 @@ from tracker.store.webhooks import Kind, Webhook, Webhooks
 from tracker.webhooks.client import Client
 from tracker.webhooks.posting import Posting
 
-PATIENCE = 30.0  # seconds; only what is broken takes that long
 HOUR = 3_600.0
 
 
@@ -65,16 +65,6 @@ class World:
 
         await until(tried)
         return await self.deliveries()
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, be it a coroutine function or a plain one."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            held = condition()
-            if await held if asyncio.iscoroutine(held) else held:
-                return
-            await asyncio.sleep(0.01)
 
 
 def opens(count: int, start: int = 0) -> list[Row]:

@@ -4,13 +4,14 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_for
+from tests.servers.ports import free_port, listening
 from tests.tracker.edge.test_worker import head, request
 from tests.tracker.edge.tls.secure import CA, Secure
 from tests.tracker.edge.wire import CLICK, DESTINATION, DOMAIN, OPEN, UNSUBSCRIBE
@@ -112,7 +113,7 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
     (tmp_path / f"{DOMAIN}.pem").write_bytes(pair.chain_pem)
     (tmp_path / f"{DOMAIN}.key").write_bytes(pair.key_pem)
     host, port = worker.listener.getsockname()
-    place = Place(tmp_path, _free_port(), _free_port(), f"{host}:{port}")
+    place = Place(tmp_path, free_port(), free_port(), f"{host}:{port}")
     with (tmp_path / "output").open("wb") as output:
         proxy = subprocess.Popen(
             PROXIES[name](place),
@@ -121,28 +122,16 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
             stderr=output,
         )
     try:
-        _wait_for(place, proxy, tmp_path / "output")
+        ports = (place.http, place.https)
+        wait_for(
+            lambda: proxy.poll() is not None or all(map(listening, ports)), f"{name} to listen"
+        )
+        assert proxy.poll() is None, (tmp_path / "output").read_text()
         yield Behind(worker, place)
     finally:
         proxy.kill()
         proxy.wait()
         worker.end()
-
-
-def _wait_for(place: Place, proxy: "subprocess.Popen[bytes]", output: Path) -> None:
-    end = time.monotonic() + WITHIN
-    for port in (place.http, place.https):
-        while True:
-            assert proxy.poll() is None, output.read_text()
-            assert time.monotonic() < end, output.read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])

@@ -7,12 +7,11 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_for
 from tests.servers import dns, pebble
 from tests.servers.pebble import PEBBLE, PEBBLE_UNSTABLE, Missing
 from tests.tracker.edge.test_worker import head, request
@@ -70,9 +69,13 @@ def test_a_domain_that_is_added_has_https_by_itself_and_new_links_use_it(
         stack.enter_context(running("serve", **settings))
         _tracker(settings, "domains", "add", DOMAIN)
         client = ssl.create_default_context(cadata=ca.root_pem().decode())
-        _until(lambda: _leads_on(address, client))
+        wait_for(lambda: _leads_on(address, client), "HTTPS to lead on", WITHIN)
         published = Published(data / "domains.json")
-        _until(lambda: published.current().tracking[DOMAIN].scheme == "https")
+        wait_for(
+            lambda: published.current().tracking[DOMAIN].scheme == "https",
+            "links to begin with https",
+            WITHIN,
+        )
         with socket.create_connection((address, 80), timeout=20) as plain:  # old mail's links
             plain.sendall(request("c", CLICK))
             assert head(plain).startswith("HTTP/1.1 302")
@@ -96,10 +99,3 @@ def _leads_on(address: str, client: ssl.SSLContext) -> bool:
             return f"location: {DESTINATION}\r\n" in head(secured)
     except OSError:
         return False
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WITHIN
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
