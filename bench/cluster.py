@@ -17,9 +17,9 @@ from urllib.request import urlopen
 import msgspec
 
 from bench.edge.process import PROC, TICKS
+from tests.patience import wait_for
 from tests.servers import nats, postgresql
 from tests.servers.nats import Nats
-from tests.servers.ports import wait_for
 from tests.servers.postgresql import Postgres
 
 DRAINED_WITHIN: Final = 120.0  # seconds
