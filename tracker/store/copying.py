@@ -47,6 +47,7 @@ OF_TABLES: Final = (
     "audit",
     "decision",
     "domains",
+    "erasure",
     "rollup",
     "signing",
     "webhook_schema",

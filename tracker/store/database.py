@@ -20,10 +20,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import decision, dialect, insertion, page, query, rollup, schema
+from tracker.store import decision, dialect, erasure, insertion, page, query, rollup, schema
 from tracker.store.change import Change, Follower
 from tracker.store.dialect import Dialect, Trouble
 from tracker.store.document import Damaged, unpacked
+from tracker.store.erasure import Erasures
 from tracker.store.page import Found
 from tracker.store.preparation import NotPrepared, prepare
 from tracker.store.row import Row
@@ -90,6 +91,8 @@ class Store:
         self._preparing = asyncio.Lock()
         self._prepared = False
         self._failed: _Failed | None = None
+        self._erasures = Erasures()
+        self.late = 0  # events of before their recipients' erasures, which weren't stored
         self.damaged: set[tuple[str, query.Key]] = set()  # documents that were met and passed by
 
     @classmethod
@@ -124,16 +127,23 @@ class Store:
 
         A row that is there already stays as it is, unless the new one has a higher revision: that
         one's document takes its place and comes up in the feed once more. A revision changes what
-        was concluded of an event, never its domain, time, id, kind, recipient or tags.
+        was concluded of an event, never its domain, time, id, kind, recipient or tags. What a
+        recipient did before they were erased isn't stored, and changes nothing but suppressions.
         """
         if not rows:
             return []
-        batch = await asyncio.to_thread(insertion.prepared, rows)
+        known = self._erasures
+        batch = await asyncio.to_thread(insertion.prepared, rows, known)
         async with self.writing() as connection:
-            await self._dialect.make_room(connection, [row.at for row in rows])
+            if (erasures := await erasure.current(connection, known)) is not known:
+                self._erasures = erasures
+                batch = await asyncio.to_thread(insertion.prepared, rows, erasures)
+            await self._dialect.make_room(connection, [row.at for row in batch.rows])
             changes = await insertion.store(connection, batch)
             for follower in FOLLOWERS:
                 await follower(connection, changes)
+            await decision.heed(connection, batch.late)
+        self.late += len(batch.late)
         return changes
 
     async def page(self, walk: query.Walk, within: float | None = None) -> list[Found]:

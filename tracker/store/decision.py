@@ -75,8 +75,13 @@ _asked = msgspec.json.Decoder(_Asked)
 
 async def follow(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """Take up what recipients decided, as their events are stored."""
-    new = [change.row for change in changes if change.before is None and change.row.kind in KINDS]
-    await decide(connection, [one for row in new for one in _decisions(row)])
+    await heed(connection, [change.row for change in changes if change.before is None])
+
+
+async def heed(connection: AsyncConnection, rows: Iterable[Row]) -> None:
+    """Take up what recipients decided, whether or not their events are stored."""
+    asked = [row for row in rows if row.kind in KINDS]
+    await decide(connection, [one for row in asked for one in _decisions(row)])
 
 
 async def decide(connection: AsyncConnection, decisions: Iterable[Decision]) -> None:

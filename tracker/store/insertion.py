@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.store.change import Change
 from tracker.store.dialect import of, write
 from tracker.store.document import Damaged, packed, unpacked
+from tracker.store.erasure import Erasures
 from tracker.store.figures import Counted, counted
 from tracker.store.merge import Merge
 from tracker.store.row import Row
@@ -28,19 +29,24 @@ BEHIND: Final = COLUMNS[COLUMNS.index("sequence") + 1 : -1]  # after it come the
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows, each place once, and the values they are stored as but for their sequence numbers."""
+    """Rows, each place once, and the values they are stored as but for their sequence numbers.
+
+    Those that come too `late`, behind the erasure of their recipient, aren't among them.
+    """
 
     rows: Sequence[Row]
     counted: Sequence[Counted]
     places: Sequence[Place]
     values: Sequence[tuple[Any, ...]]
     tags: Sequence[tuple[str, str, int, str]]
+    late: Sequence[Row]
 
 
-def prepared(rows: Iterable[Row]) -> Prepared:
+def prepared(rows: Sequence[Row], erasures: Erasures) -> Prepared:
     """Do all that needs no database: it takes as long as the insertion itself."""
+    fit, late = erasures.parted(rows)
     highest: dict[Place, Row] = {}
-    for row in rows:
+    for row in fit:
         place = _place(row)
         found = highest.setdefault(place, row)
         if row.revision > found.revision:
@@ -48,11 +54,13 @@ def prepared(rows: Iterable[Row]) -> Prepared:
     kept = list(highest.values())
     documents = packed([row.document for row in kept])
     values = [(*_behind(row), each) for row, each in zip(kept, documents, strict=True)]
-    return Prepared(kept, list(map(counted, kept)), list(highest), values, _tags(kept))
+    return Prepared(kept, list(map(counted, kept)), list(highest), values, _tags(kept), late)
 
 
 async def store(connection: AsyncConnection, batch: Prepared) -> list[Change]:
     """Store what is new or of a higher revision, and return it in the order it was given."""
+    if not batch.rows:
+        return []
     first = await _advance(connection, len(batch.rows)) - len(batch.rows) + 1
     numbered = [
         (*place, sequence, *values)

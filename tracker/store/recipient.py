@@ -1,11 +1,12 @@
 """A recipient: all that the events tell of one address, to be handed out or erased."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tracker.store import pairs, webhook_queue
+from tracker.store import erasure, pairs, webhook_queue
 from tracker.store.database import Store
 from tracker.store.page import Found
 from tracker.store.query import AnyOf, Key, Match, Walk
@@ -48,17 +49,24 @@ async def events_of_recipient(
             yield Passage(each, found)
 
 
-async def erase_recipient(store: Store, address: str, domain: str | None = None) -> int:
+async def erase_recipient(
+    store: Store, address: str, domain: str | None = None, *, now: int | None = None
+) -> int:
     """Remove every event that names an address; return how many. Raises StoreUnavailable.
+
+    What happened until `now`, in microseconds, and has yet to come in, will not be stored either.
 
     It goes with those in which it is only one of `message.recipients` or stands in the To header,
     since a document can't be kept in part. Those take a look at every event of the domain. Figures
     stay; what webhooks are still to be told of them goes too, and what was said to it.
     """
-    known = _known(address)
+    known, only = _known(address), exact(domain) if domain is not None else None
+    async with store.writing() as connection:
+        # First: what is stored from here on is let through by what is noted here.
+        await erasure.note(connection, only, known, time.time_ns() // 1_000 if now is None else now)
     naming = AnyOf(tuple(Match(field, known) for field in ("recipient", "recipients", "to")))
     erased = 0
-    async for each in _domains(store, domain):
+    async for each in _domains(store, only):
         walk = Walk(each, ascending=True, limit=AT_ONCE, tree=naming)
         erased += await remove(store, walk, told=_forget)
     return erased

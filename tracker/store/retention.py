@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from tracker.store import erasure
 from tracker.store.database import Store, StoreUnavailable
 from tracker.store.dialect import of
 from tracker.store.query import Walk
@@ -42,11 +43,15 @@ def look() -> Look:
 
 
 async def expire(store: Store, before: float) -> int:
-    """Remove the events before a time in Unix seconds; return how many. Raises StoreUnavailable."""
+    """Remove the events before a time in Unix seconds; return how many. Raises StoreUnavailable.
+
+    The digests of who was erased before it go too: all that they hold off would go as well.
+    """
     if before <= 0:
         return 0
     async with store.writing() as connection:
         dropped = await of(connection).drop_before(connection, int(before * SECOND))
+        await erasure.forget(connection, int(before * SECOND))
     expired, high = dropped.events, dropped.before - 1
     async for domain in domains(store):
         expired += await remove(store, Walk(domain, ascending=True, limit=AT_ONCE, high=high))
