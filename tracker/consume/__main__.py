@@ -36,6 +36,7 @@ def main() -> None:
     logs.configure(settings.log_format)
     # It tells of each failure by itself, at length; ours say it once, in a sentence.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
+    child.look_for_cycles_seldom()
     uvloop.run(work(settings))
 
 

@@ -28,7 +28,7 @@ from tracker.forwarding import ledger
 from tracker.forwarding.forward import Forwarder
 from tracker.forwarding.ledger import Ledger, LedgerUnavailable
 from tracker.forwarding.sweep import Sweep
-from tracker.metrics import exposition
+from tracker.metrics import Late, exposition
 from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings, webhooks
 from tracker.office.certificates import Certificates
@@ -88,6 +88,7 @@ def main() -> None:
     logs.configure(settings.log_format)
     # It logs the URL of each request, and that of a webhook may hold a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    child.look_for_cycles_seldom()
     try:
         uvloop.run(work(settings))
     except Mistake as mistake:
@@ -171,6 +172,7 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
             *certificates.figures(),
             *shared.figures(),
             webhooks.Figures(posting.overview),
+            Late(store),
         )
         app = api(
             store,
