@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.edge import traffic
 from bench.edge.wrk import closed_loop
-from bench.enrich import DOMAIN, mixed
+from bench.enrich import DOMAIN, SENT, mixed
 from rewriter.keyring import Keyring
 from rewriter.tokens import Tokens
 from tracker import hit as hits
@@ -43,6 +43,7 @@ from tracker.store.database import Store
 STREAMS: Final = 2
 FRAME: Final = 50  # hits that came together
 SEGMENT_BYTES: Final = 8 << 20
+APART: Final = 1_000  # microseconds between two hits
 SAMPLED_EVERY: Final = 0.5  # seconds
 
 
@@ -98,14 +99,15 @@ async def drained(data: Path, names: Sequence[str], count: int) -> None:
 
 
 def fill(data: Path, count: int) -> None:
-    """Write a keyring, and a spool of so many hits."""
+    """Write a keyring, and a spool of so many hits, in the order in which they came."""
     keyring = Keyring.new()
     keyring.save(data / "keyring.json")
     tokens = Tokens(keyring.for_domain(DOMAIN))
     streams = [Segments(data / "spool", SEGMENT_BYTES) for _ in range(STREAMS)]
     frame: list[bytes] = []
     for number, hit in enumerate(mixed(tokens, count, 1_000, 1_000), 1):
-        frame.append(hits.encode(hit))
+        at = SENT * 1_000_000 + number * APART
+        frame.append(hits.encode(msgspec.structs.replace(hit, at=at)))
         if len(frame) == FRAME or number == count:
             streams[number // FRAME % STREAMS].write(frame)
             frame = []
