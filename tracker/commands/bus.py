@@ -19,7 +19,7 @@ from tracker.bus.publishing import Publisher, TooLarge
 from tracker.bus.standing import standing
 from tracker.commands.consume import source
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import printable
+from tracker.commands.shown import listed, printable
 from tracker.commands.stored import log_change
 from tracker.health import counted
 from tracker.mistake import Exit, Mistake
@@ -69,15 +69,7 @@ def dead_(config: Config = None, as_json: AsJson = False) -> None:
         }
         for letter in letters
     ]
-    if as_json:
-        typer.echo(msgspec.json.encode(rows).decode())
-    elif not rows:
-        typer.echo("There are no dead letters.")
-    else:
-        table = Table(*rows[0])
-        for row in rows:
-            table.add_row(*map(printable, row.values()))
-        Console().print(table)
+    listed(rows, as_json=as_json, none="There are no dead letters.")
 
 
 @app.command()

@@ -5,12 +5,10 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tracker.commands.booked import booked
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import printable
+from tracker.commands.shown import listed, printable
 from tracker.commands.stored import log_change
 from tracker.forwarding.dead import DeadLetters, Letter
 from tracker.mistake import Exit, Mistake
@@ -42,15 +40,7 @@ def list_(sink: Sink = None, config: Config = None, as_json: AsJson = False) -> 
     """Show what could not be delivered, where to, and why."""
     with booked(configured(config)) as book:
         rows = [_row(letter) for letter in DeadLetters(book).list(sink)]
-    if as_json:
-        typer.echo(msgspec.json.encode(rows).decode())
-    elif not rows:
-        typer.echo("There are no dead letters.")
-    else:
-        table = Table(*rows[0])
-        for row in rows:
-            table.add_row(*row.values())
-        Console().print(table)
+    listed(rows, as_json=as_json, none="There are no dead letters.")
 
 
 @app.command()

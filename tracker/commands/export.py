@@ -13,11 +13,11 @@ from typing import Annotated, BinaryIO, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tracker.api.answer import Refused
 from tracker.api.listing import Listing, requested
 from tracker.commands.options import Config, configured
+from tracker.commands.progress import Show, events_passing
 from tracker.commands.stored import there
 from tracker.export.forms import FORMS, FormName, FormUnavailable
 from tracker.export.walk import Range, pages
@@ -59,15 +59,15 @@ def export(
         raise Mistake(error.message, Exit.USAGE) from error
     wanted = Range(exact(domain) if domain else None, listing.low, listing.high, listing.tree())
     try:
-        with _file(output, binary=form == "parquet") as file, _progress(listing) as progress:
-            count = asyncio.run(_write(settings, wanted, form, file, progress))
+        with _file(output, binary=form == "parquet") as file, events_passing() as show:
+            count = asyncio.run(_write(settings, wanted, form, file, Reached(show, listing)))
     except FormUnavailable as error:
         raise Mistake(str(error), Exit.UNAVAILABLE) from error
     Console(stderr=True).print(f"{count} events written")
 
 
 async def _write(
-    settings: Settings, wanted: Range, name: FormName, file: BinaryIO, progress: "Bar"
+    settings: Settings, wanted: Range, name: FormName, file: BinaryIO, reached: "Reached"
 ) -> int:
     form = FORMS[name]()
     count = 0
@@ -76,38 +76,23 @@ async def _write(
         async for page in pages(store, wanted):
             file.write(form.feed(page.documents))
             count += len(page.documents)
-            progress.show(page.at, count)
+            reached.show(page.at, count)
     file.write(form.end())
     return count
 
 
-class Bar:
+class Reached:
     """How far an export has come: by the time of its last event, since nobody counted them."""
 
-    def __init__(self, progress: Progress, listing: Listing) -> None:
-        self._progress = progress
+    def __init__(self, show: Show, listing: Listing) -> None:
+        self._show = show
         self._begin: int | None = listing.low or None
         self._end = min(listing.high, time.time_ns() // 1_000)
-        self._task = progress.add_task("events", total=None, count=0)
 
     def show(self, at: int, count: int) -> None:
         """Show a page's last time, and how many events there are by now."""
         begin = self._begin = self._begin or at
-        total = max(self._end - begin, 1)
-        self._progress.update(self._task, total=total, completed=at - begin, count=count)
-
-
-@contextmanager
-def _progress(listing: Listing) -> Iterator[Bar]:
-    columns = (
-        TextColumn("{task.fields[count]} events"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bar(progress, listing)
+        self._show(at - begin, max(self._end - begin, 1), count)
 
 
 @contextmanager

@@ -1,13 +1,17 @@
-"""Events as a person sees them in a terminal.
+"""Events, and rows of other things, as a person sees them in a terminal.
 
 Promise: what is shown holds no control characters, whatever a mail client or a sender put into it:
 an escape sequence in a User-Agent must not reach the terminal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 COLOURS = {"opened": "cyan", "clicked": "green", "unsubscribed": "yellow", "resubscribed": "yellow"}
@@ -16,6 +20,20 @@ COLOURS = {"opened": "cyan", "clicked": "green", "unsubscribed": "yellow", "resu
 def printable(text: object) -> str:
     """Replace what a terminal would act upon."""
     return "".join(letter if letter.isprintable() else "�" for letter in str(text))
+
+
+def listed(rows: Sequence[Mapping[str, str]], *, as_json: bool, none: str) -> None:
+    """Print rows: as JSON, or as a table with a column for each field, or the sentence for none."""
+    if as_json:
+        typer.echo(msgspec.json.encode(rows).decode())
+    elif not rows:
+        typer.echo(none)
+    else:
+        table = Table(*rows[0])
+        for row in rows:
+            # As text: brackets in a cell are no markup.
+            table.add_row(*(Text(printable(cell)) for cell in row.values()))
+        Console().print(table)
 
 
 def line(event: Mapping[str, Any]) -> Text:

@@ -10,12 +10,11 @@ import time
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tracker import health
 from tracker.commands.booked import booked, known, running
 from tracker.commands.options import Config, configured
+from tracker.commands.progress import events_passing
 from tracker.commands.sinks import STOPPED, Name
 from tracker.commands.stored import log_change, there
 from tracker.commands.times import moment
@@ -133,20 +132,12 @@ async def _domains(settings: Settings) -> list[str]:
 
 def _watch(book: Ledger, orders: list[int], names: list[str]) -> Replay:
     """Show how far the orders are until all are done; return their sum."""
-    columns = (
-        TextColumn("{task.fields[count]} events"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("events", total=len(orders), count=0)
+    with events_passing() as show:
         while True:
             found = [one for number in orders if (one := replays.find(book, number))]
             delivered = sum(one.delivered for one in found)
             done = math.fsum(share(one, names) for one in found) + len(orders) - len(found)
-            bar.update(task, completed=done, count=delivered)
+            show(done, len(orders), delivered)
             if all(one.ended_at for one in found):
                 refused = sum(one.refused for one in found)
                 return Replay(0, "", 0, 0, 0, delivered=delivered, refused=refused)

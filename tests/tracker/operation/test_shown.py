@@ -1,10 +1,10 @@
-"""Events in a terminal."""
+"""Events, and rows of other things, in a terminal."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.commands.shown import line, printable
+from tracker.commands.shown import line, listed, printable
 
 CLICK = {
     "event": "clicked",
@@ -34,3 +34,12 @@ def test_an_event_that_lacks_everything_is_still_shown(event: dict[str, object])
 def test_nothing_in_an_event_reaches_the_terminals_controls(text: str) -> None:
     shown = line({"event": text, "recipient": text, "url": text}).plain + printable(text)
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize("reason", ["refused: [/stop] it", "it takes [bold] text", "\x1b[2J gone"])
+def test_a_row_is_shown_whole_whatever_a_sink_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    listed([{"sink": "archive", "reason": reason}], as_json=False, none="There are none.")
+    assert printable(reason) in capsys.readouterr().out
