@@ -1,6 +1,5 @@
-"""What `deploy/` holds, as its tests see it: files, the code in them, programs that judge them."""
+"""What `deploy/` holds, as its tests see it: files, and the programs that judge them."""
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,22 +21,10 @@ TEXTS: Final = sorted(
 )
 MANIFESTS: Final = sorted((CLUSTER / "kubernetes").glob("*.yaml"))
 
-_SPAN: Final = re.compile(r"`([^`\n]+)`")
-# A command stands by itself: indented in a text or a comment, or started by a unit.
-_LINE: Final = re.compile(r"^(?:#?    +|(?:Exec\w+)=)(.*)$")
-
 
 def named(file: Path) -> str:
     """Name a file as a test's id."""
     return str(file.relative_to(DEPLOY))
-
-
-def code(text: str) -> Iterator[str]:
-    """Give what a text shows as code: spans, and lines with those that go on behind a backslash."""
-    yield from _SPAN.findall(text)
-    for line in text.replace("\\\n", " ").splitlines():
-        if found := _LINE.match(line):
-            yield found[1]
 
 
 def documents(file: Path) -> list[dict[str, Any]]:

@@ -2,49 +2,20 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.core import TyperGroup
 
-from tests.deploy.files import CLUSTER, DEPLOY, ROOT, TEXTS, code, containers, documents, named
+from tests.commands import understood, written
+from tests.deploy.files import CLUSTER, DEPLOY, ROOT, TEXTS, containers, documents, named
 from tracker import source
 from tracker.bus.address import Address, Wanted
-from tracker.cli import COMMANDS, application
 from tracker.settings import TABLE, variable
 from tracker.sinks.url import SinkUrl
 
 SETTINGS = {setting.name for setting in TABLE}
 VARIABLES = {variable(name) for name in SETTINGS} | {source.FILE_VARIABLE}
-OPTION = re.compile(r"--[a-z][a-z-]*")
-
-
-def written(text: str) -> Iterator[list[str]]:
-    """Give the words behind each `tracker` of a text's code."""
-    for line in code(text):
-        for words in re.findall(r"(?:^|[/ '])tracker ([a-z%][^|;&']*)", line):
-            yield words.split()
-
-
-def understood(words: Sequence[str]) -> str:
-    """Say what of a command isn't known; "" if all is."""
-    first, *rest = words
-    if first not in COMMANDS:
-        return f"there is no 'tracker {first}'"
-    found: Any = typer.main.get_command(application([first], rest[0] if rest else ""))
-    for word in words if isinstance(found, TyperGroup) and first in found.commands else rest:
-        if not isinstance(found, TyperGroup):
-            break
-        if word not in found.commands:
-            return f"there is no '{word}' in 'tracker {' '.join(words)}'"
-        found = found.commands[word]
-    options = {option for parameter in found.params for option in parameter.opts}
-    unknown = [word for word in rest if OPTION.fullmatch(word.partition("=")[0])]
-    unknown = [word for word in unknown if word.partition("=")[0] not in options]
-    return f"'tracker {' '.join(words)}' takes no {unknown[0]}" if unknown else ""
 
 
 @pytest.mark.parametrize(
