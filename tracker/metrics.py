@@ -16,6 +16,7 @@ from tracker.counters import Counter
 from tracker.forwarding import missed
 from tracker.forwarding.forward import Forwarder
 from tracker.forwarding.sweep import TORN, Survey
+from tracker.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,21 @@ class Figures(Collector):
             places.add_metric((sink,), progress.without_place)
             failures.add_metric((sink,), progress.failures)
         yield from (events, places, failures)
+
+
+class Late(Collector):
+    """Counts what came in behind an erasure, in this process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metric."""
+        yield CounterMetricFamily(
+            "tracker_erased_late",
+            "Events of before their recipients were erased, which came later and weren't stored.",
+            self._store.late,
+        )
 
 
 def exposition(

@@ -3,8 +3,8 @@
 In: an address. Out: documents, or how much was erased. It is looked for under the address itself
 and under the pseudonym that stands for it in mail sent so.
 
-What this can't reach: events that a sink has taken elsewhere, files that were exported, backups,
-and hits that wait in the spool, which aren't events yet.
+What this can't reach: files that were exported, backups, and what other sinks have taken, or take
+of hits that still wait in the spool. These don't come into the store any more (`store.erasure`).
 """
 
 import asyncio

@@ -51,8 +51,9 @@ def erase(
     erased = asyncio.run(_erase(configured(config), known, _domains(domain)))
     typer.echo(f"{erased.events} events and {erased.dead_letters} dead letters are erased.")
     typer.echo(
-        "Not reached: what sinks other than the store have taken, files that were exported,"
-        " backups, and hits that still wait in the spool ('tracker status' tells of them)."
+        "What they did until now and is still on its way will not be stored. Not reached: what"
+        " sinks other than the store have taken, or take of hits that still wait in the spool,"
+        " files that were exported, and backups."
     )
 
 

@@ -148,6 +148,7 @@ class Consumer:
             return await self._insert(events[:middle]) + await self._insert(events[middle:])
         newest = events[-1][0].metadata.timestamp.timestamp()
         self.progress.took(len(events), time.monotonic() - began, max(0.0, time.time() - newest))
+        self.progress.late = self._store.late
         return []
 
     async def _set_aside(

@@ -43,6 +43,7 @@ class Progress:
     events: int = 0
     batches: int = 0
     dead_letters: int = 0
+    late: int = 0  # events that came behind the erasure of their recipients, and weren't stored
     seconds: float = 0.0  # spent in the store
     behind: float = 0.0
     durable: Durable | None = None

@@ -147,6 +147,11 @@ class Figures(Collector):
             "Messages set aside because they are no events.",
             progress.dead_letters,
         )
+        yield CounterMetricFamily(
+            "tracker_erased_late",
+            "Events of before their recipients were erased, which came later and weren't stored.",
+            progress.late,
+        )
 
 
 def _held(there: Found | None) -> Iterator[Metric]:

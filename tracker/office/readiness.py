@@ -74,4 +74,5 @@ async def _store(store: Store, away: Status) -> Check:
         met = counted(len(store.damaged), "damaged event")
         return Check("degraded", f"answers, but passed {met} by; the log says which")
     newest = f"the newest event has the number {last}" if last else "no event yet"
-    return Check("ok", f"answers; {newest}")
+    late = f"; left out {counted(store.late, 'event')} from before an erasure" if store.late else ""
+    return Check("ok", f"answers; {newest}{late}")

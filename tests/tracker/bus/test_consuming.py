@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.servers import nats as servers
@@ -33,6 +34,7 @@ from tracker.consume.watch import Figures, readiness
 from tracker.event import Event, encode
 from tracker.store.change import Change
 from tracker.store.database import Store
+from tracker.store.recipient import erase_recipient
 from tracker.store.row import Row
 
 
@@ -257,6 +259,23 @@ def test_a_bus_that_goes_away_and_comes_back_is_gone_on_with(tmp_path: Path) -> 
                 assert sorted(one for one, _ in await stored(store)) == ids(some(0, 20))
 
         asyncio.run(act())
+
+
+def test_what_waited_on_the_bus_of_who_was_erased_meanwhile_leaves_it_and_is_not_stored(
+    nats: Nats, tmp_path: Path
+) -> None:
+    url = own(nats)
+
+    async def act() -> None:
+        await deliver(url, event(1), replace(event(2), recipient="bob@example.org"))
+        async with opened(tmp_path) as store:
+            await erase_recipient(store, event(1).recipient)
+            async with consuming(url, store) as consumer:
+                await until(lambda: settled(url))
+                assert b"tracker_erased_late_total 1.0" in figures(consumer.progress)
+            assert [one for one, _ in await stored(store)] == [event(2).id]
+
+    asyncio.run(act())
 
 
 def test_a_stream_that_fills_up_is_told_long_before_it_refuses(nats: Nats, tmp_path: Path) -> None:

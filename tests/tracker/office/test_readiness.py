@@ -11,9 +11,11 @@ from rewriter.keyring import Keyring
 from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.health import Check, Health
+from tracker.metrics import Late, exposition
 from tracker.office.readiness import readiness
 from tracker.store.database import Store
 from tracker.store.query import Walk
+from tracker.store.recipient import erase_recipient
 from tracker.store.row import row
 
 
@@ -47,6 +49,27 @@ def test_where_events_go_elsewhere_the_work_is_done_without_a_store(
     office.ledger.close()
     assert (broken.status, broken.statuses["store"]) == ("degraded", "degraded")
     assert "put back a copy" in broken.checks["store"]
+
+
+def test_events_that_came_behind_an_erasure_are_told(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    office = Office(tmp_path, Kept())
+
+    async def ready() -> tuple[Health, bytes]:
+        store = await Store.open(tmp_path / "store.db")
+        await erase_recipient(store, "ann@example.com")
+        await store.insert([row(document(1, recipient="ann@example.com"))])
+        answer = readiness(office.sweep, office.forwarders, store, dict)
+        try:
+            return await answer(), exposition(lambda: office.sweep.survey, (), Late(store))()
+        finally:
+            await store.close()
+
+    found, figures = asyncio.run(ready())
+    office.ledger.close()
+    assert found.checks["store"] == "answers; no event yet; left out 1 event from before an erasure"
+    assert b"tracker_erased_late_total 1.0" in figures
 
 
 def test_all_is_well_while_a_worker_lives_and_sinks_follow(
