@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -15,13 +13,16 @@ from typing import Final
 
 import msgspec
 
+from bench import comparison
 from bench.edge import report, traffic
 from bench.edge.process import Machine, children_cpu
 from bench.edge.report import LOADS, Found, Load, Sample, Samples
 from bench.edge.servers import ROOT, SERVERS, Ground, Server, ServerFailed, ready
 from bench.edge.steady import open_loop
 from bench.edge.wrk import Answered, LoadFailed, closed_loop
+from bench.page import put
 
+BENCH: Final = "bench.edge"
 TOOLS: Final = ("nginx", "taskset", "wrk")
 WARM_UP: Final = 1  # seconds, of 64 connections
 
@@ -40,24 +41,13 @@ QUICK: Final = Plan(rounds=1, seconds=2)  # a look; its ratios wander by a fifth
 
 def main() -> int:
     """Run the whole comparison; return 0 unless something didn't run, whatever the figures say."""
-    parser = argparse.ArgumentParser(prog="python -m bench.edge", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {BENCH}", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, about 80 seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here, too")
-    parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables there, too")
-    options = parser.parse_args()
-    if options.into is not None:
-        try:  # now rather than in ten minutes
-            report.put("", options.into.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            parser.error(f"--into: {error}")
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        parser.error("the server and the load each need a core of their own")
-    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        parser.error(f"not on the PATH: {', '.join(missing)}")
+    options, server_core, load_core = comparison.told(parser, BENCH, TOOLS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     try:
-        found = compare(QUICK if options.quick else FULL, cores[0], cores[1])
+        found = compare(QUICK if options.quick else FULL, server_core, load_core)
     except (ServerFailed, LoadFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -66,7 +56,8 @@ def main() -> int:
     if options.json is not None:
         options.json.write_bytes(msgspec.json.encode(flat(found.samples)))
     if options.into is not None:
-        options.into.write_text(report.put(told, options.into.read_text("utf-8")), "utf-8")
+        page = put(told, BENCH, options.into.read_text("utf-8"))
+        options.into.write_text(page, "utf-8")
     return 0
 
 

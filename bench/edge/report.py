@@ -81,15 +81,6 @@ def told(found: Found) -> str:
     return "\n".join(lines) + "\n"
 
 
-def put(report: str, page: str) -> str:
-    """Return a page with the report in place of the one between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the page lacks {BEGIN} and {END}")
-    return f"{before}{begin}\n{report}{end}{after}"
-
-
 def value(sample: Sample, metric: Metric) -> float:
     """Return one figure of a run."""
     figure: float = getattr(sample, metric)
@@ -132,7 +123,6 @@ GOALS: Final = (
     Goal(Load("steady", 1000), "p99_ms", "bare", 2),
 )
 MEMORY_GOAL: Final = 30.0  # megabytes of one of our workers
-BEGIN, END = "<!-- bench.edge -->", "<!-- /bench.edge -->"
 QUIET: Final = 0.1  # of a core that others may take
 
 

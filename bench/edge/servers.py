@@ -42,7 +42,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=2048;
+        {directives}
         location / {{ empty_gif; }}
     }}
 }}
@@ -119,13 +119,11 @@ def bare(stack: contextlib.ExitStack, ground: Ground) -> Server:
 
 def nginx(stack: contextlib.ExitStack, ground: Ground) -> Server:
     """Start nginx, which answers a constant and writes a line to a log, unforced."""
-    folder, port = ground.folder, free_port()
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, port=port))
-    command = ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-    child = stack.enter_context(running(command, ground))
+    port = free_port()
+    child = run_nginx(stack, ground, f"listen 127.0.0.1:{port} backlog=2048;")
 
     def empty_log(_answered: int) -> None:
-        os.truncate(folder / "access.log", 0)
+        os.truncate(ground.folder / "access.log", 0)
 
     return Server("nginx, a log line", child.pid, port, ground.paths, empty_log)
 
@@ -185,6 +183,17 @@ class Kept:
         stream.forget(self._position)
         self._hits += len(batch.hits)
         return len(batch.hits)
+
+
+def run_nginx(
+    stack: contextlib.ExitStack, ground: Ground, *directives: str
+) -> "subprocess.Popen[bytes]":
+    """Run nginx with directives of its server's own."""
+    folder = ground.folder
+    conf = NGINX_CONF.format(folder=folder, directives="\n        ".join(directives))
+    (folder / "nginx.conf").write_text(conf)
+    command = ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    return stack.enter_context(running(command, ground))
 
 
 @contextlib.contextmanager

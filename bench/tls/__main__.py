@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import os
-import shutil
 import signal
 import socket
 import ssl
@@ -18,15 +16,18 @@ from typing import Final
 
 import msgspec
 
+from bench import comparison
 from bench.edge import process, traffic
 from bench.edge.report import machine
 from bench.edge.servers import READY_WITHIN, ROOT, Ground, ServerFailed
+from bench.page import put
 from bench.tls import report
 from bench.tls.clients import Seen, Way
 from bench.tls.report import TITLES, Found, Renewal, Sample
 from bench.tls.servers import Authority, Edge, Server, nginx
 from certs.vault.bundle import Bundle
 
+BENCH: Final = "bench.tls"
 TOOLS: Final = ("nginx", "taskset")
 THREADS: Final = 16
 
@@ -50,30 +51,20 @@ ANYBODY.verify_mode = ssl.CERT_NONE
 
 def main() -> int:
     """Run everything; return 0 unless something didn't run, whatever the figures say."""
-    parser = argparse.ArgumentParser(prog="python -m bench.tls", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {BENCH}", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, 100 domains")
-    parser.add_argument("--into", type=Path, metavar="FILE", help="put the tables there, too")
-    options = parser.parse_args()
-    if options.into is not None:
-        try:  # now rather than in six minutes
-            report.put("", options.into.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            parser.error(f"--into: {error}")
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        parser.error("the server and the clients each need a core of their own")
-    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        parser.error(f"not on the PATH: {', '.join(missing)}")
+    options, server_core, load_core = comparison.told(parser, BENCH, TOOLS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     try:
-        found = measured(QUICK if options.quick else FULL, cores[0], cores[1])
+        found = measured(QUICK if options.quick else FULL, server_core, load_core)
     except (ServerFailed, subprocess.SubprocessError) as error:
         print(error, file=sys.stderr)
         return 1
     told = report.told(found)
     print(told, end="")
     if options.into is not None:
-        options.into.write_text(report.put(told, options.into.read_text("utf-8")), "utf-8")
+        page = put(told, BENCH, options.into.read_text("utf-8"))
+        options.into.write_text(page, "utf-8")
     return 0
 
 

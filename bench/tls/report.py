@@ -7,8 +7,6 @@ from typing import Final
 
 from bench.tls.clients import Seen, Way
 
-BEGIN: Final = "<!-- bench.tls -->"
-END: Final = "<!-- /bench.tls -->"
 TITLES: Final[Mapping[Way, str]] = {
     "plain": "Plain HTTP, one connection a request",
     "full": "HTTPS, a full handshake each",
@@ -83,15 +81,6 @@ def told(found: Found) -> str:
         f"{renewal.hits:,} hits read back from the spool.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def put(report: str, page: str) -> str:
-    """Return a page with the report in place of the one between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"the page lacks {BEGIN} and {END}")
-    return f"{before}{begin}\n{report}{end}{after}"
 
 
 def _goal(what: str, goal: str, reached: str, *, met: bool) -> str:

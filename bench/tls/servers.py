@@ -7,7 +7,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import msgspec
 from cryptography import x509
@@ -15,39 +14,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bench.edge.servers import WRITTEN_WITHIN, Ground, ServerFailed, free_port, running
+from bench.edge.servers import WRITTEN_WITHIN, Ground, ServerFailed, free_port, run_nginx, running
 from certs.cache import Cache
 from certs.vault.bundle import Bundle
 from certs.vault.master import MasterKey
 from tracker.edge.settings import WorkerSettings
 from tracker.reader import START, SpoolReader
 from tracker.roles import TLS_GROUPS
-
-NGINX_CONF: Final = """\
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-    access_log {folder}/access.log;
-    keepalive_requests 1000000000;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{plain} backlog=2048;
-        listen 127.0.0.1:{tls} ssl backlog=2048;
-        ssl_certificate {folder}/chain.pem;
-        ssl_certificate_key {folder}/key.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_ecdh_curve X25519:prime256v1:secp384r1;
-        location / {{ empty_gif; }}
-    }}
-}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +155,14 @@ def nginx(stack: contextlib.ExitStack, ground: Ground, bundle: Bundle) -> Server
     folder, plain, tls = ground.folder, free_port(), free_port()
     (folder / "chain.pem").write_bytes(bundle.chain_pem)
     (folder / "key.pem").write_bytes(bundle.key_pem)
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, plain=plain, tls=tls))
-    command = ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-    child = stack.enter_context(running(command, ground))
+    child = run_nginx(
+        stack,
+        ground,
+        f"listen 127.0.0.1:{plain} backlog=2048;",
+        f"listen 127.0.0.1:{tls} ssl backlog=2048;",
+        f"ssl_certificate {folder}/chain.pem;",
+        f"ssl_certificate_key {folder}/key.pem;",
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "ssl_ecdh_curve X25519:prime256v1:secp384r1;",
+    )
     return Server("nginx, a log line", child.pid, plain, tls)

@@ -5,15 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bench.edge.report import (
-    BEGIN,
-    END,
     GOALS,
     LOADS,
     Found,
     Load,
     Sample,
     Samples,
-    put,
     ratio,
     told,
 )
@@ -62,14 +59,3 @@ def test_a_busy_machine_is_told(foreign: float, warned: bool) -> None:
     busy = {key: [replace(SAMPLE, foreign=foreign)] for key in NAMES}
     report = told(replace(found(SAMPLE), samples=dict.fromkeys(LOADS, busy)))
     assert ("Something else took 20% of a core" in report) is warned
-
-
-def test_the_report_takes_the_place_of_the_one_before_and_of_nothing_else() -> None:
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert put("new\n", page) == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
-
-
-@pytest.mark.parametrize("page", ["", f"{BEGIN} only", f"{END} before {BEGIN}"])
-def test_a_page_without_its_marks_is_refused(page: str) -> None:
-    with pytest.raises(ValueError, match=r"the page lacks <!-- bench\.edge -->"):
-        put("new\n", page)
