@@ -106,6 +106,28 @@ def test_the_image_is_of_the_version_that_is_built_here() -> None:
     ids=named,
 )
 def test_every_file_says_what_it_is_and_how_it_is_used(file: Path) -> None:
-    head = file.read_text().partition("\n\n")[0]
+    head = file.read_text().removeprefix("#!/bin/sh\n").partition("\n\n")[0]
     assert head.startswith("# ")
     assert file.suffix == ".md" or len(head) > 80
+
+
+def test_what_root_types_is_done_as_the_services_do_it() -> None:
+    """What another account leaves in the data folder, the services can't open."""
+    unit = (DEPLOY / "systemd" / "tracker@.service").read_text()
+    typed = (DEPLOY / "systemd" / "tracker").read_text()
+    given = re.findall(r"--property=((?!EnvironmentFile|LoadCredential)\w+=[^\s\"]+)", typed)
+    assert {one.partition("=")[0] for one in given} >= {"DynamicUser", "User", "StateDirectory"}
+    assert [one for one in given if one not in unit.splitlines()] == []
+    (data,) = re.findall(r"--setenv=(TRACKER_DATA=\S+)", typed)
+    assert f"Environment={data} " in unit
+    (program,) = re.findall(r"set -- (/\S+)", typed)
+    assert f"ExecStart={program} %i --config /etc/tracking-edge/tracker.toml" in unit
+
+
+@pytest.mark.parametrize("key", ["EnvironmentFile", "LoadCredential"])
+def test_what_root_types_on_a_machine_of_a_cluster_has_its_secrets(key: str) -> None:
+    cluster = (DEPLOY / "systemd" / "cluster.conf").read_text()
+    typed = (DEPLOY / "systemd" / "tracker").read_text()
+    typed = typed.replace("$settings", "/etc/tracking-edge")
+    (given,) = re.findall(rf"--property={key}=-?([^\"]+)\"", typed)
+    assert f"{key}={given}" in cluster.splitlines()
