@@ -70,7 +70,7 @@ class Connection:
         self.host = host
         self._told: list[asyncio.Event] = []
         self._said = ""
-        self._client = Client()
+        self._client = _Client()
 
     @classmethod
     async def open(cls, address: Address, name: str) -> Self:
@@ -219,6 +219,18 @@ class Connection:
     async def _end(self) -> None:
         for event in self._told:
             event.set()
+
+
+class _Client(Client):
+    """nats-py's, but that headers of messages stay unread.
+
+    Nobody here asks for them, and reading them, letter by letter, is a twentieth of what a consumer
+    does. A status is none of them; it is told as ever.
+    """
+
+    @staticmethod
+    def _parse_header_lines(_raw: bytes) -> dict[str, str]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
