@@ -23,7 +23,7 @@ MAX_HEADER: Final = 256
 MAX_ADDRESS: Final = 64
 
 
-class Hit(msgspec.Struct, frozen=True, array_like=True):
+class Hit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request whose token verified.
 
     `at` is in microseconds since the epoch, `domain` the tracking domain, `token` the token as it

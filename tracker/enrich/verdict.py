@@ -37,7 +37,7 @@ PREFETCH_HEADERS: Final = {
 
 
 # Structs, as hits are: to make a frozen dataclass takes longer than to ask a rule.
-class Judgement(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Who was there. `bot` is Mailgun's word; a reason is "name: evidence".
 
     `revision` is above 0 where company decided: then it overrules what was said without it.
@@ -49,7 +49,7 @@ class Judgement(msgspec.Struct, frozen=True):
     revision: int = 0
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What a judge looks at. `sent_at` is in seconds since the epoch, 0 where it isn't known."""
 
     hit: Hit
