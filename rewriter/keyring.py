@@ -128,7 +128,9 @@ class Keyring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             keyring = msgspec.json.decode(content, type=cls)
         except msgspec.MsgspecError as error:
-            raise KeyringError(f"{path} is not a keyring: {error}") from error
+            raise KeyringError(
+                f"{path} is not a keyring: {error}; put back a copy of it"
+            ) from error
         keyring._check(path)
         return keyring
 

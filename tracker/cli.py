@@ -46,6 +46,15 @@ COMMANDS: Final = {
     "demo": "demo",
 }
 
+# What typer hands on in the words of pydantic, and what a person reads instead.
+CLEARER: Final = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": (
+        "should be a whole number"
+    ),
+    "Input should": "should",
+}
+
 # Commands of a group that have a module of their own: most need what is slow to load.
 APART: Final = {
     "domains": {"check": "domains_check", "dns": "domains_check"},
@@ -88,8 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _leave(str(mistake), mistake.status)
     except (KeyringError, KeyFileError) as error:
         _leave(str(error), Exit.CONFIG)
+    except PermissionError as error:
+        _leave(
+            f"{error.filename or 'a file'}: this account may not use it: run the command as the"
+            " account that the tracker runs under",
+            Exit.NO_PERMISSION,
+        )
     except OSError as error:
-        # The disk is full, a file is another account's: what no command foresees for each file.
+        # The disk is full, a file isn't there: what no command foresees for each file.
         _leave(f"{error.filename or 'input or output'}: {error.strerror}", Exit.IO)
     except typer.Abort:
         _leave("nothing was changed", Exit.USAGE)
@@ -108,8 +123,9 @@ def _complete(group: typer.Typer, apart: Mapping[str, str], asked: str) -> None:
 
 def _misused(error: TyperException) -> str:
     """Say what is wrong, and where it says what would be right."""
-    # Empty where the help was printed in its stead; pydantic begins what we say with its own words.
-    sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+    sentence = error.format_message().rstrip(".")  # empty where the help was printed in its stead
+    for theirs, ours in CLEARER.items():
+        sentence = sentence.replace(theirs, ours)
     context = getattr(error, "ctx", None)
     return f"{sentence}; see '{context.command_path} --help'" if sentence and context else sentence
 

@@ -41,7 +41,7 @@ class Address:
 
 # What a system call's refusal means to the person who chose the address.
 REFUSALS = {
-    errno.EADDRINUSE: ("another program listens there", Exit.UNAVAILABLE),
+    errno.EADDRINUSE: ("something listens there already", Exit.UNAVAILABLE),
     errno.EACCES: ("this account may not use that port", Exit.NO_PERMISSION),
     errno.EADDRNOTAVAIL: ("this machine has no such address", Exit.CONFIG),
 }

@@ -56,7 +56,9 @@ def find(named: Path | None) -> Source:
         raise Mistake(
             f"cannot read the settings file {path}: {error.strerror}", Exit.NO_INPUT
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise Mistake(f"{path} is not TOML: it is no text in UTF-8", Exit.CONFIG) from error
+    except tomllib.TOMLDecodeError as error:
         raise Mistake(f"{path} is not TOML: {error}", Exit.CONFIG) from error
     ours = {name: table for name, table in content.items() if name not in OTHERS_TABLES}
     return Source(path, ours)
@@ -82,7 +84,18 @@ def _refuse_unknown_variables() -> None:
 
 
 # Where pydantic's own words name Python's types.
-CLEARER = {"path_type": "should be the path of a file or folder"}
+CLEARER = {
+    "path_type": "should be the path of a file or folder",
+    "tuple_type": 'should be a list, such as ["one", "two"]',
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "string_type": "should be a text in quotes",
+}
 
 
 def _sentence(details: ErrorDetails, source: Source) -> str:

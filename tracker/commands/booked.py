@@ -39,5 +39,6 @@ def known(name: str, names: Collection[str]) -> Mistake:
     """Say that there is no such sink, and which there are."""
     close = difflib.get_close_matches(name, names, 1)
     near = f"; did you mean {close[0]}?" if close else ""
-    there = f"there are {', '.join(sorted(names))}" if names else "there is none"
+    verb = "is" if len(names) == 1 else "are"
+    there = f"there {verb} {', '.join(sorted(names)) or 'none'}"
     return Mistake(f"there is no sink '{name}': {there}{near}", Exit.USAGE)

@@ -172,5 +172,6 @@ def export(
         raise Mistake(str(error), Exit.USAGE) from error
     if to is not None:
         exported.save(to)
+        typer.echo(f"{to} signs for {domain}, and for no other", err=True)
         return
     typer.echo(msgspec.json.format(msgspec.json.encode(exported), indent=2))

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tracker import folder
 from tracker.commands.options import Config, configured
 from tracker.commands.stored import there
+from tracker.masked import masked
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
 from tracker.store import dialect
@@ -46,6 +47,12 @@ def copy(
     The back office must not run meanwhile; edge workers may ('tracker edge'), and what they take
     in waits in the spool. A copy that was cut short goes on where it was.
     """
+    if "://" in target and not target.startswith(dialect.SCHEMES):
+        raise Mistake(
+            f"TARGET is {masked(target)}: should be a URL that begins with postgresql://, or the"
+            " path of a new file",
+            Exit.USAGE,
+        )
     settings = configured(config)
     rows = asyncio.run(_copy(settings, target))
     typer.echo(f"{rows:,} rows were copied, read back and are the same.")

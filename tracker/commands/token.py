@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,6 +44,14 @@ class Reading:
     verdict: str
     link: Link | None
     context: Context | None
+
+
+# What `Tokens.verify` means by its reasons.
+UNVERIFIED: Final = {
+    "oversized": "it is longer than any link",
+    "malformed": "a part of it is missing",
+    "signature": "a character was changed, or it was made for another domain or with another key",
+}
 
 
 def parse(url: str) -> Tracked:
@@ -86,7 +94,7 @@ def read(tracked: Tracked, keyring: Path) -> Reading:
     try:
         tokens.verify(tracked.kind.encode(), tracked.token)
     except BadToken as error:
-        return replace(told, verdict=f"does not verify: {error}")
+        return replace(told, verdict=f"does not verify: {UNVERIFIED[error.reason]}")
     return replace(told, verifies=True, verdict="verifies: made with this keyring, for this domain")
 
 

@@ -112,7 +112,7 @@ def distinct(urls: Sequence[SinkUrl]) -> tuple[SinkUrl, ...]:
 
 def _possible() -> str:
     """Name what a sink may be, by an example each."""
-    *most, last = (known.example for known in KNOWN.values())
+    *most, last = dict.fromkeys(known.example for known in KNOWN.values())
     return f"{', '.join(most)} or {last}" if most else last
 
 

@@ -49,8 +49,8 @@ class Target:
             raise BadTarget(f"a URL has at most {MOST_CHARACTERS} characters")
         if not _PLAIN.fullmatch(url) or not (found := _URL.fullmatch(url)):
             raise BadTarget(
-                "should be a URL such as https://app.example.com/hook, in plain characters and"
-                " without a fragment"
+                "a webhook should be a URL such as https://app.example.com/hook, in plain"
+                " characters and without a fragment"
             )
         scheme = cast('Literal["http", "https"]', found["scheme"].lower())
         if "@" in found["authority"]:

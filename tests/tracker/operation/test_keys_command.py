@@ -51,7 +51,9 @@ def test_keys_are_listed_without_their_secrets(tracker: Tracker, folder: Path) -
 
 def test_an_exported_keyring_signs_for_its_domain_and_no_other(tracker: Tracker) -> None:
     tracker("keys", "new")
-    assert tracker("keys", "export", "--domain", "t.example", "--to", "tenant.json").status == 0
+    said = tracker("keys", "export", "--domain", "t.example", "--to", "tenant.json")
+    assert (said.status, said.out) == (0, "")
+    assert said.err == "tenant.json signs for t.example, and for no other\n"
     assert tokens().verify(CLICK, token(tokens(path="tenant.json")))
     with pytest.raises(KeyringError, match=r"can't sign for other\.example"):
         tokens("other.example", "tenant.json")
@@ -64,7 +66,7 @@ def test_an_exported_keyring_signs_for_its_domain_and_no_other(tracker: Tracker)
         (("retire", "1", "--yes"), Exit.CONFIG, "no keyring at data/keyring.json"),
         (("export",), Exit.USAGE, "Missing option '--domain'"),
         (("export", "--domain", "t.example"), Exit.CONFIG, "no keyring at"),
-        (("retire", "x"), Exit.USAGE, "'ID': Input should be a valid integer"),
+        (("retire", "x"), Exit.USAGE, "'ID': should be a whole number"),
     ],
 )
 def test_a_mistake_is_one_sentence(
@@ -98,6 +100,7 @@ def test_a_damaged_keyring_is_refused_and_kept(tracker: Tracker, folder: Path) -
     said = tracker("keys", "new")
     assert said.status == Exit.CONFIG
     assert "is not a keyring" in said.err
+    assert "put back a copy of it" in said.err
     assert (folder / "data/keyring.json").read_text() == "{"
 
 

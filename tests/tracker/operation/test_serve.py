@@ -100,7 +100,7 @@ def test_a_port_in_use_is_named_with_the_setting_to_change(
         said = tracker(role)
     assert said.status == Exit.UNAVAILABLE
     assert said.err.splitlines()[-1] == (
-        f"tracker: cannot listen on 127.0.0.1:{port}: another program listens there;"
+        f"tracker: cannot listen on 127.0.0.1:{port}: something listens there already;"
         f" choose another {setting}"
     )
 

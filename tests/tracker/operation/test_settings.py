@@ -78,6 +78,11 @@ def test_the_keyring_lies_in_the_data_folder_unless_it_is_elsewhere(folder: Path
         ("data = 5", "should be the path of a file or folder"),
         ("[log]\nformat = 'xml'", "should be 'auto', 'json' or 'text'"),
         ("[edge", "tracker.toml is not TOML"),
+        ("sinks = 7", "sinks (from tracker.toml) is 7: should be a list, such as"),
+        ("[edge]\nworkers = '2.5'", "edge.workers (from tracker.toml) is '2.5': should be a whole"),
+        ("[edge]\nlate_after = 'soon'", "is 'soon': should be a number"),
+        ("[acme]\nterms_agreed = 'perhaps'", "is 'perhaps': should be true or false"),
+        ("[acme]\ncontact = 7", "is 7: should be a text in quotes"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(folder: Path, text: str, sentence: str) -> None:
@@ -98,6 +103,13 @@ def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant(
     monkeypatch.setenv("TRACKER_EDGE_WORKRES", "2")
     with pytest.raises(Mistake, match="did you mean TRACKER_EDGE_WORKERS"):
         loaded()
+
+
+def test_a_file_that_is_no_text_is_refused_as_that(tracker: Tracker, folder: Path) -> None:
+    (folder / "tracker.toml").write_bytes(b'data = "\xff"\n')
+    said = tracker("config", "show")
+    assert said.status == Exit.CONFIG
+    assert said.err == "tracker: tracker.toml is not TOML: it is no text in UTF-8\n"
 
 
 def test_a_file_that_was_named_must_be_there(tracker: Tracker) -> None:

@@ -8,6 +8,7 @@ import pytest
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
 from tests.tracker.operation.conftest import Tracker
+from tracker.commands.token import UNVERIFIED
 from tracker.mistake import Exit
 
 LINK = Link("https://shop.example/[b]sale[/b]?a=1&b=2", position=3, tags=(("block", "top"),))
@@ -51,8 +52,8 @@ def test_without_a_keyring_the_destination_is_still_readable(tracker: Tracker) -
 @pytest.mark.parametrize(
     ("old", "new", "verdict"),
     [
-        ("/c/", "/o/", "does not verify: bad token: signature"),
-        ("t.example", "u.example", "does not verify: bad token: signature"),
+        ("/c/", "/o/", f"does not verify: {UNVERIFIED['signature']}"),
+        ("t.example", "u.example", f"does not verify: {UNVERIFIED['signature']}"),
         ("t.example", "a..b", "not checked: 'a..b' is not a host name such as click.example.com"),
     ],
 )

@@ -47,6 +47,7 @@ def test_a_sink_says_which_events_of_which_domains_it_wants() -> None:
     ("text", "sentence"),
     [
         ("kafka:x", "there is no sink 'kafka:x': it may be store, stdout, file:/path"),
+        ("kafka:x", "file:/path/of/events.jsonl, https://app.example.com/events or nats://"),
         ("amqp://ann:secret@mq/x", "there is no sink 'amqp://mq/x'"),
         ("", "there is no sink ''"),
         ("file:", "the sink 'file' is written file:/path"),
