@@ -16,7 +16,7 @@ from rewriter.keyring import BadDomain, canonical_domain
 from tracker.api.keys import fresh
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
-from tracker.commands.stored import stored, who
+from tracker.commands.stored import stored, there, who
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
 from tracker.store import audit
@@ -99,8 +99,8 @@ async def _add(settings: Settings, record: KeyRecord) -> None:
 
 
 async def _all(settings: Settings) -> list[KeyRecord]:
-    async with _opened(settings) as (records, _):
-        return await records.all()
+    async with there(settings) as store:
+        return await KeyRecords(store).all()
 
 
 async def _revoke(settings: Settings, key: str) -> bool:

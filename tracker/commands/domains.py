@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from tracker.commands import domains_sending
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.registered import given, plainly, register
+from tracker.commands.registered import given, plainly, register, register_made
 from tracker.commands.shown import printable
 from tracker.commands.stored import who
 from tracker.domains import (
@@ -239,7 +239,7 @@ def _read(file: str) -> bytes:
 
 async def _add(settings: Settings, domain: TrackingDomain) -> str:
     """Register it; return where its sending domain's links lead now."""
-    async with register(settings) as domains:
+    async with register_made(settings) as domains:
         await domains.add(domain, who=who())
         if not domain.sending_domain:
             return ""

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.registered import given, plainly, register
+from tracker.commands.registered import given, plainly, register, register_made
 from tracker.commands.stored import who
 from tracker.domains import (
     MOST_FOOTER,
@@ -81,7 +81,8 @@ def _footer(file: Path) -> str:
 async def _changed(
     settings: Settings, name: str, fields: dict[str, Any], groups: dict[str, dict[str, Any]]
 ) -> SendingDomain:
-    async with register(settings) as domains:
+    opened = register_made if fields or any(groups.values()) else register
+    async with opened(settings) as domains:
         found = await domains.sending(name)
         for group, values in groups.items():
             if values:

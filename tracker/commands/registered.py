@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from tracker.commands.stored import stored
+from tracker.commands.stored import stored, there
 from tracker.domains import BadSetting
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
@@ -13,7 +13,14 @@ from tracker.store.domains import AlreadyRegistered, Domains, InUse, NotRegister
 
 @asynccontextmanager
 async def register(settings: Settings) -> AsyncIterator[Domains]:
-    """Open the register, beside a back office that runs or without one. Raises Mistake."""
+    """Open the register that is there, beside a back office or without one. Raises Mistake."""
+    async with there(settings) as store:
+        yield Domains(store)
+
+
+@asynccontextmanager
+async def register_made(settings: Settings) -> AsyncIterator[Domains]:
+    """Open the register, made first if it is missing. Raises Mistake."""
     async with stored(settings) as store:
         yield Domains(store)
 

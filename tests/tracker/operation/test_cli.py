@@ -1,13 +1,31 @@
 """The command line as a whole: what it says to a slip, and what it doesn't load."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.tracker.operation.conftest import Tracker
 from tracker.mistake import Exit
+
+NOBODY: Final = 65534
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Give up root's leave to read everything, where it is root who tests."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +38,20 @@ from tracker.mistake import Exit
             ["export", "--format", "xml"],
             "Invalid value for '--format': 'xml' is not one of 'jsonl', 'csv', 'parquet';"
             " see 'tracker export --help'",
+        ),
+        (
+            ["events", "--limit", "0"],
+            "Invalid value for '--limit': should be greater than or equal to 1;"
+            " see 'tracker events --help'",
+        ),
+        (
+            ["audit", "--limit", "all"],
+            "Invalid value for '--limit': should be a whole number; see 'tracker audit --help'",
+        ),
+        (
+            ["store", "copy", "mysql://ann:sesame@db.example.com/x"],
+            "TARGET is mysql://ann@db.example.com/x: should be a URL that begins with"
+            " postgresql://, or the path of a new file",
         ),
     ],
 )
@@ -36,9 +68,13 @@ def test_a_slip_is_told_with_where_to_read_on(
         ["suppressed", "ann@example.com", "--domain", "example.com"],
         ["export"],
         ["audit"],
+        ["domains", "list"],
+        ["domains", "snapshot"],
+        ["domains", "sending", "example.com"],
+        ["apikeys", "list"],
     ],
 )
-def test_in_a_wrong_folder_nobody_is_said_to_be_free_to_write_to(
+def test_in_a_wrong_folder_nothing_is_told_as_if_it_were_so_and_nothing_is_made(
     tracker: Tracker, arguments: list[str]
 ) -> None:
     said = tracker(*arguments)
@@ -50,6 +86,22 @@ def test_in_a_wrong_folder_nobody_is_said_to_be_free_to_write_to(
 def test_an_export_to_a_folder_that_is_not_there_names_the_folder(tracker: Tracker) -> None:
     said = tracker("export", "--output", "none/events.jsonl")
     assert said.err == "tracker: there is no folder none to write events.jsonl to\n"
+
+
+def test_a_file_of_another_account_is_told_with_whose_it_is_to_use(
+    tracker: Tracker, folder: Path
+) -> None:
+    picture = folder / "logo.png"
+    picture.touch(mode=0)
+    asked = ("domains", "set", "click.example.com", "--logo", str(picture))
+    tracker(*asked)  # what a command imports may be another account's, too
+    with nobody():
+        said = tracker(*asked)
+    assert said.status == Exit.NO_PERMISSION
+    assert said.err == (
+        f"tracker: {picture}: this account may not use it:"
+        " run the command as the account that the tracker runs under\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["check", "dns"])
