@@ -51,9 +51,9 @@ def ids(text: str) -> list[str]:
 
 
 async def test_a_person_is_told_all_that_is_kept_of_them_and_nothing_of_others(
-    tmp_path: Path,
+    tmp_path: Path, store_url: str
 ) -> None:
-    async with live(tmp_path, events=0) as api, api.client() as client:
+    async with live(tmp_path, events=0, where=store_url) as api, api.client() as client:
         await fill(api.store, tmp_path / "keyring.json")
         answer = await client.get("/v1/recipients/Ann@Example.com")
         nobody = await client.get("/v1/recipients/nobody@example.com")
@@ -62,10 +62,10 @@ async def test_a_person_is_told_all_that_is_kept_of_them_and_nothing_of_others(
 
 
 async def test_what_is_erased_is_gone_everywhere_and_the_log_says_so_without_a_name(
-    tmp_path: Path,
+    tmp_path: Path, store_url: str
 ) -> None:
     keyring = tmp_path / "keyring.json"
-    async with live(tmp_path, events=0) as api, api.client() as client:
+    async with live(tmp_path, events=0, where=store_url) as api, api.client() as client:
         await fill(api.store, keyring)
         ledger = Ledger.open(tmp_path / "forward.db")
         dead_letter(keyring, ledger, ANN, 1)
@@ -85,8 +85,10 @@ async def test_what_is_erased_is_gone_everywhere_and_the_log_says_so_without_a_n
     assert ANN not in log.text
 
 
-async def test_a_key_for_one_domain_reaches_the_persons_data_there_alone(tmp_path: Path) -> None:
-    async with live(tmp_path, events=0) as api:
+async def test_a_key_for_one_domain_reaches_the_persons_data_there_alone(
+    tmp_path: Path, store_url: str
+) -> None:
+    async with live(tmp_path, events=0, where=store_url) as api:
         await fill(api.store, tmp_path / "keyring.json")
         reader = await api.key_for("read", "other.example")
         writer = await api.key_for("write", "other.example")

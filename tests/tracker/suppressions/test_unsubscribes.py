@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.openapi.live import Live, live
+from tests.tracker.api.caller import calling, scoped, serving
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.api.answer import Refused
 from tracker.api.unsubscribes import from_csv as imported
@@ -29,14 +29,8 @@ PATH = f"/v3/{DOMAIN}/unsubscribes"
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Live]:
-    async with live(tmp_path, events=0) as api:
-        yield api
-
-
-@pytest.fixture
-async def client(api: Live) -> AsyncIterator[httpx.AsyncClient]:
-    async with api.client() as client:
+async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    async with calling(serving(store)) as client:
         yield client
 
 
@@ -62,33 +56,33 @@ async def tags(store: Store, address: str = ANN) -> list[str]:
     ],
 )
 async def test_who_unsubscribes_is_suppressed_for_what_they_meant(
-    api: Live, fields: dict[str, Any], expected: list[str]
+    store: Store, fields: dict[str, Any], expected: list[str]
 ) -> None:
-    await api.store.insert([row(event(1, **fields))])
-    assert await tags(api.store) == expected
+    await store.insert([row(event(1, **fields))])
+    assert await tags(store) == expected
 
 
-async def test_only_asking_for_it_suppresses(api: Live) -> None:
+async def test_only_asking_for_it_suppresses(store: Store) -> None:
     others = [row(event(n, kind)) for n, kind in enumerate(("opened", "clicked", "complained"))]
-    await api.store.insert([*others, row(event(9, recipient=""))])
-    assert await tags(api.store) == []
+    await store.insert([*others, row(event(9, recipient=""))])
+    assert await tags(store) == []
 
 
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
 async def test_the_last_decision_holds_in_whatever_order_they_come_in(
-    api: Live, order: tuple[int, ...]
+    store: Store, order: tuple[int, ...]
 ) -> None:
     kinds = {1: "unsubscribed", 2: "resubscribed", 3: "unsubscribed"}
     for number in order:
-        await api.store.insert([row(event(number, kinds[number]))])
-    assert await tags(api.store) == ["*"]
-    await api.store.insert([row(event(4, "resubscribed"))])
-    await api.store.insert([row(event(1))])
-    assert await tags(api.store) == []
+        await store.insert([row(event(number, kinds[number]))])
+    assert await tags(store) == ["*"]
+    await store.insert([row(event(4, "resubscribed"))])
+    await store.insert([row(event(1))])
+    assert await tags(store) == []
 
 
-async def test_the_table_is_mailguns(api: Live, client: httpx.AsyncClient) -> None:
-    await api.store.insert([row(event(0))])
+async def test_the_table_is_mailguns(store: Store, client: httpx.AsyncClient) -> None:
+    await store.insert([row(event(0))])
     added = await client.post(PATH, data={"address": "Bob@Example.com", "tag": "news"})
     assert added.json() == {
         "message": "Address has been added to the unsubscribes table",
@@ -118,14 +112,14 @@ async def test_one_tag_is_taken_back_and_the_others_stay(client: httpx.AsyncClie
 
 
 async def test_what_was_taken_back_by_hand_is_not_undone_by_an_older_event(
-    api: Live, client: httpx.AsyncClient
+    store: Store, client: httpx.AsyncClient
 ) -> None:
     await client.post(PATH, data={"address": ANN})
     await client.delete(f"{PATH}/{ANN}")
-    await api.store.insert([row(event(1))])
-    assert await tags(api.store) == []
+    await store.insert([row(event(1))])
+    assert await tags(store) == []
     await client.post(PATH, data={"address": ANN, "created_at": "Tue, 14 Nov 2023 22:13:20 GMT"})
-    assert await tags(api.store) == ["*"], "whoever adds an address means it now"
+    assert await tags(store) == ["*"], "whoever adds an address means it now"
 
 
 async def test_pages_lead_through_all_addresses_both_ways(client: httpx.AsyncClient) -> None:
@@ -152,16 +146,16 @@ CSV = "address, tags, created_at\nann@example.com, news offers,\n\nBob@example.c
 @pytest.mark.parametrize(
     "text", [CSV, "\ufeff" + CSV.replace("\n", "\r\n"), "ann@example.com\nbob@example.com\n"]
 )
-async def test_a_file_is_imported(api: Live, client: httpx.AsyncClient, text: str) -> None:
+async def test_a_file_is_imported(store: Store, client: httpx.AsyncClient, text: str) -> None:
     files = {"file": ("unsubscribes.csv", text.encode(), "text/csv")}
     answer = await client.post(f"{PATH}/import", files=files)
     assert answer.status_code == 202
-    assert await tags(api.store, "bob@example.com") == ["*"]
-    assert await tags(api.store) in (["news", "offers"], ["*"])
+    assert await tags(store, "bob@example.com") == ["*"]
+    assert await tags(store) in (["news", "offers"], ["*"])
 
 
 async def test_a_file_with_wrong_lines_adds_nothing_and_names_them(
-    api: Live, client: httpx.AsyncClient
+    store: Store, client: httpx.AsyncClient
 ) -> None:
     text = "address,tags\nann@example.com,\nno address,\n=cmd@,x\n"
     files = {"file": ("unsubscribes.csv", text.encode(), "text/csv")}
@@ -169,7 +163,7 @@ async def test_a_file_with_wrong_lines_adds_nothing_and_names_them(
     assert answer.status_code == 400
     assert "nothing was added; line 3: " in answer.json()["message"]
     assert "line 4: " in answer.json()["message"]
-    assert await tags(api.store) == []
+    assert await tags(store) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +188,7 @@ async def test_what_cannot_be_added_is_said(
     assert says in answer.json()["message"]
 
 
-async def test_senders_ask_before_they_send(api: Live, client: httpx.AsyncClient) -> None:
+async def test_senders_ask_before_they_send(store: Store, client: httpx.AsyncClient) -> None:
     people = [{"address": ANN}, {"address": "bob@example.com", "tags": ["news"]}]
     await client.post(PATH, json=people)
     asked = f"/v1/{DOMAIN}/suppressed"
@@ -210,9 +204,10 @@ async def test_senders_ask_before_they_send(api: Live, client: httpx.AsyncClient
     assert (await client.post(asked, content=lines, headers=headers)).json() == {
         "suppressed": ["Ann@Example.com"]
     }
-    async with api.client(await api.key_for("send", DOMAIN)) as sender:
-        assert (await sender.post(asked, json={"addresses": [ANN]})).status_code == 200
-        assert (await sender.get(PATH)).status_code == 403
+    sender = await scoped(store, "send", DOMAIN)
+    allowed = await client.post(asked, json={"addresses": [ANN]}, auth=sender)
+    assert allowed.status_code == 200
+    assert (await client.get(PATH, auth=sender)).status_code == 403
     for wrong in ({"addresses": ["x"] * 10_001}, {"address": ANN}, [ANN]):
         assert (await client.post(asked, json=wrong)).status_code == 400
 
