@@ -160,7 +160,7 @@ class Documents:
     """Documents of all kinds, as chance will have it."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)
 
     def some(self, number: int) -> list[bytes]:
         """Return so many."""
@@ -352,7 +352,7 @@ def row_of(name: str, documents: Sequence[bytes]) -> str:
             begun = time.thread_time()
             read = [unpack(each) for each in stored]
             back.append(time.thread_time() - begun)
-            assert read == documents  # noqa: S101
+            assert read == documents
         each = 1e6 / len(documents)
         size = statistics.mean(map(len, stored))
         cells.append(f"{size:.0f} B, {min(took) * each:.1f} + {min(back) * each:.1f} µs")
@@ -367,7 +367,7 @@ def main() -> None:
     if arguments.into:
         arguments.into.write_bytes(trained())
         return
-    traffic = [row.document for row in Traffic().rows(0, MEASURED, random.Random(9))]  # noqa: S311
+    traffic = [row.document for row in Traffic().rows(0, MEASURED, random.Random(9))]
     mailgun = [msgspec.json.encode(sample) for sample in SAMPLES.values()] * 100
     print(f"| documents | bytes | {' | '.join(PACKERS)} |\n|---|--:|{'--:|' * len(PACKERS)}")
     print(row_of("of the store benchmark", traffic))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]
+from netaddr import IPSet
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
@@ -102,7 +102,7 @@ def main() -> None:
 
 def mixed(tokens: Tokens, hits: int, versions: int, addresses: int) -> Iterator[Hit]:
     """Yield hits of so many versions of each agent, from so many addresses of each network."""
-    chance = random.Random(1)  # noqa: S311 - the same mix each time
+    chance = random.Random(1)
     for _ in range(hits):
         yield _hit(chance, tokens, versions, addresses)
 

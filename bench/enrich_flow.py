@@ -90,7 +90,7 @@ async def drained(data: Path, names: Sequence[str], count: int) -> None:
         await asyncio.gather(*(forwarder.run(stopping) for forwarder in forwarders))
         took, worked = time.perf_counter() - began, time.process_time() - at_work
         for forwarder in forwarders:
-            assert forwarder.progress.events.total() >= count, forwarder.progress.trouble  # noqa: S101
+            assert forwarder.progress.events.total() >= count, forwarder.progress.trouble
     await store.close()
     each = worked / count * 1e6
     print(
@@ -148,7 +148,7 @@ def loaded(data: Path, seconds: int, connections: int) -> None:
 
 
 def _load(serving: "subprocess.Popen[bytes]", paths: Path, seconds: int, connections: int) -> None:
-    assert serving.stderr is not None  # noqa: S101 - it is a pipe
+    assert serving.stderr is not None
     lines = map(msgspec.json.decode, serving.stderr)
     edge, api = next(line["on"] for line in lines if line["event"] == "listening")
     port = int(edge.rpartition(":")[2])

@@ -89,7 +89,7 @@ class Filling:
 
     async def grow(self, first: int, size: int, took: Took) -> None:
         """Insert the events from one number up to another."""
-        chance = random.Random(first)  # noqa: S311
+        chance = random.Random(first)
         for start in range(first, size, MADE):
             rows = list(self.traffic.rows(start, min(size, start + MADE), chance))
             await self._insert(rows, took)
@@ -197,7 +197,7 @@ QUESTIONS: Final[dict[str, Asked]] = {
 
 async def latency(store: Store, ask: Asked, size: int, times: int = ASKED) -> list[float]:
     """Return how long each answer took, in milliseconds; the first few are left out."""
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)
     took = []
     for _ in range(times + WARMING):
         begun = time.perf_counter()
@@ -247,7 +247,7 @@ async def measure(where: str, sizes: Sequence[int], traffic: Traffic, rival: Riv
             print(f"- up to {stored:,}: {took}, {taken} ({met})", flush=True)
         answers = {name: await latency(store, ask, size) for name, ask in QUESTIONS.items()}
         print("\n" + "\n".join(rows_of(answers)), flush=True)
-        (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))  # noqa: S311
+        (begun, found) = (time.perf_counter(), await nobody(store, random.Random(), size))
         print(
             f"\n`subject:nobody`, which nothing meets: {time.perf_counter() - begun:.2f} s, {found}"
         )

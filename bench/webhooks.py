@@ -130,7 +130,7 @@ async def _prepare(data: Path, urls: Sequence[str], count: int, batch: int) -> N
 
 def _opened(count: int) -> list[Row]:
     """Return so many opens of one domain."""
-    chance, traffic = random.Random(1), Traffic()  # noqa: S311
+    chance, traffic = random.Random(1), Traffic()
     made = (traffic.event(number, chance) for number in range(count))
     domain = Domain(DOMAINS[0])
     return [row(encode(replace(one, event="opened", domain=domain))) for one in made]

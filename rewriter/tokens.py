@@ -102,7 +102,7 @@ class Tokens:
     @cached_property
     def _seals(self) -> "dict[int, Seal]":
         # Whoever only verifies, as an edge worker does, needn't load what seals.
-        from rewriter.sealing import Seal  # noqa: PLC0415
+        from rewriter.sealing import Seal  # noqa: PLC0415 - see above
 
         return {key.id: Seal(key.sealing, self._bound) for key in self._keys}
 

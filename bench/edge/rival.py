@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-import pytracking  # type: ignore[import-not-found]
+import pytracking
 
 CONFIGURATION = pytracking.Configuration(
     base_open_tracking_url="https://click.example.com/open/",

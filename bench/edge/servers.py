@@ -216,7 +216,7 @@ def running(
             stderr=output,
             pass_fds=inherited,
         )
-    assert child.stdin is not None  # noqa: S101 for the type checker: a pipe was asked for
+    assert child.stdin is not None
     with child.stdin:
         try:
             child.stdin.write(stdin)

@@ -133,7 +133,7 @@ class Arrival(asyncio.Protocol):
             if session is not None:
                 self._enter(session)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Forget who left."""
         self._end(Outcome.GONE)
 

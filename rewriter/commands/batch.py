@@ -213,7 +213,7 @@ def _with_progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]
     """Show a bar to a person who watches, if rich is installed."""
     try:
         from rich.console import Console  # noqa: PLC0415 - an extra
-        from rich.progress import track  # noqa: PLC0415
+        from rich.progress import track  # noqa: PLC0415 - of the same
     except ModuleNotFoundError:
         return outcomes
     console = Console(stderr=True)

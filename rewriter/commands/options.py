@@ -67,7 +67,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
 
 def complain(sentence: str) -> None:
     """Say something on stderr."""
-    print(f"rewriter: {sentence}", file=sys.stderr)  # noqa: T201
+    print(f"rewriter: {sentence}", file=sys.stderr)  # noqa: T201 - for a person
 
 
 def warn(notices: Iterable[Notice], level: str = "warning") -> None:

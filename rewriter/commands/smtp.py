@@ -102,7 +102,7 @@ class Filter:
         if not self._receiving:
             self.idle.set()
 
-    async def handle_DATA(self, _server: SMTP, _session: object, given: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: object, given: Any) -> str:  # noqa: N802 - its name
         """Rewrite and send on, then answer: what we take, the next server has taken.
 
         A sender that waits is back-pressure; one too many is told to come back.
@@ -146,7 +146,7 @@ class Session(SMTP):
     # What came over SMTP so far may have lines of any length, and so may what goes on.
     line_length_limit = 1024 * 1024
 
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Take a message; whoever stops the filter waits until it has its answer."""
         self.event_handler.begin(self)
         try:

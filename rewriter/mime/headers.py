@@ -129,8 +129,8 @@ def unencoded(value: bytes) -> str:
     if "=?" not in text:
         return text
     # Importing `email` takes 40 ms, and hardly any header that we read needs it.
-    from email.errors import HeaderParseError  # noqa: PLC0415
-    from email.header import decode_header, make_header  # noqa: PLC0415
+    from email.errors import HeaderParseError  # noqa: PLC0415 - see above
+    from email.header import decode_header, make_header  # noqa: PLC0415 - as above
 
     try:
         return str(make_header(decode_header(text)))

@@ -30,7 +30,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
     told = asked.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="cluster-"))
-    random = Random(told.seed)  # noqa: S311 - an order, no secret
+    random = Random(told.seed)
     say(f"seed {told.seed}, logs in {folder}")
     until = time.monotonic() + told.minutes * 60
     with standing(folder) as topology:

@@ -51,7 +51,7 @@ def run(name: str, seed: int, seconds: float) -> int | None:
     until = time.monotonic() + seconds
     number = 0
     while time.monotonic() < until:
-        data = target.make(Random(seed + number))  # noqa: S311 - it has to be the same each time
+        data = target.make(Random(seed + number))
         if said := fault(target, data):
             FOLDER.mkdir(parents=True, exist_ok=True)
             path = FOLDER / f"{name}-{seed + number}"

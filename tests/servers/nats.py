@@ -170,7 +170,7 @@ class Nats:
         """Wait until every node that runs takes JetStream's requests."""
         alive = [node for node in self.nodes if node.running]
         for node in alive:
-            wait_for(lambda node=node: _healthy(node), f"{node.name} to be ready")  # type: ignore[misc]
+            wait_for(lambda node=node: _healthy(node), f"{node.name} to be ready")  # type: ignore[misc]  # a default binds it
         if len(self.nodes) > 1 and len(alive) * 2 > len(self.nodes):
             wait_for(lambda: _formed(alive), "the cluster to choose a leader and follow it")
 

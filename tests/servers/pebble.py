@@ -154,7 +154,7 @@ def _started(
                 stderr=subprocess.STDOUT,
             )
         wait_for(
-            lambda: bool(process.poll() is not None or (listening(api) and listening(management))),  # noqa: B023
+            lambda: bool(process.poll() is not None or (listening(api) and listening(management))),  # noqa: B023 - called at once
             "Pebble to listen",
         )
         if process.poll() is None:

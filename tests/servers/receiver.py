@@ -40,7 +40,7 @@ class Receiver:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.posted: list[Posted] = []
         self.taken: list[Posted] = []  # of these, what was answered with 200
-        self.refuse: Callable[[Posted], bool] = lambda posted: False  # noqa: ARG005
+        self.refuse: Callable[[Posted], bool] = lambda posted: False  # noqa: ARG005 - none
         self.connections = 0
         self.names: list[str] = []  # that TLS clients asked for
         self._answers: dict[str, list[int | Wild]] = {}

@@ -36,7 +36,7 @@ def assert_every_answer_is_kept_once(crowd: Crowd, data: Path) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_workers_and_a_killed_office_lose_and_double_nothing(data: Path, seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - moments, not secrets
+    random = Random(seed)
     killed: list[Role] = []
 
     def kill(system: System, role: Role) -> None:

@@ -155,7 +155,7 @@ def api(
 
 
 async def _refused(_request: Request, error: Exception) -> Answer:
-    assert isinstance(error, Refused)  # noqa: S101
+    assert isinstance(error, Refused)  # noqa: S101 - it is registered for these
     return refusal(error.message, error.status)
 
 
@@ -169,7 +169,7 @@ async def _unfinished(_request: Request, error: Exception) -> Answer:
 
 
 async def _http(request: Request, error: Exception) -> Answer:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
     return refusal(_sentence(request, error), error.status_code, error.headers)
 
 

@@ -12,6 +12,8 @@ UNFIT: Final = "the body isn't what it should be"
 
 def decoded(body: bytes, kind: Any, unfit: str = UNFIT) -> Any:
     """Read a body; `unfit` begins the sentence about one that can't be. Raises Refused."""
+    if not body.strip():
+        raise Refused(f"{unfit}: it is empty, and should be JSON")
     try:
         value = msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -44,9 +44,12 @@ class Listing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 def requested(pairs: Iterable[tuple[str, str]], now: int) -> Listing:
     """Read a request's parameters; `now` is in microseconds. Raises Refused."""
     pairs = list(pairs)
-    own = {name: value for name, value in pairs if name in OWN}
-    if len(own) < sum(name in OWN for name, _ in pairs):
-        raise Refused(f"{', '.join(OWN)} are given once each")
+    own: dict[str, str] = {}
+    for name, value in pairs:
+        if name in own:
+            raise Refused(f"`{name}` is given more than once, and taken once")
+        if name in OWN:
+            own[name] = value
     low, high, ascending = _range(own, now)
     filters = tuple((name, value) for name, value in pairs if name not in OWN + IGNORED)
     listing = Listing(low, high, ascending, _limit(own.get("limit")), filters)

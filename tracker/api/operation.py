@@ -45,7 +45,7 @@ class Operation:
     `answers` gives for a status what a good answer holds: a type that msgspec writes as JSON, or a
     media type. `body` gives the same for each media type that is taken. `most` is in bytes.
     Other parameters are refused: one that is misspelt would silently be answered as if it weren't
-    there. Only Mailgun's own paths pass over them, as Mailgun does, unless they say otherwise; and
+    there; and so are doubled ones, of which one would be passed over. Only Mailgun's own paths pass over them, as Mailgun does, unless they say otherwise; and
     an operation with `more` parameters than these looks at them itself.
     `domainless` operations see to it themselves that a key for some domains shows only theirs.
     """
@@ -71,18 +71,20 @@ class Operation:
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             raise Refused("the URL holds a NUL character (%00), which nothing here has in it")
         if self.path.startswith(OURS) and not self.more:
-            self._refuse_unknown(QueryParams(scope["query_string"]))
+            self._refuse_unfit(QueryParams(scope["query_string"]))
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length[:16]) > self.most:
             raise Refused(too_large(self.most), 413)
         await request_response(self.endpoint)(scope, counted(receive, self.most), send)
 
-    def _refuse_unknown(self, given: Iterable[str]) -> None:
-        known = [one.name for one in self.parameters]
+    def _refuse_unfit(self, given: QueryParams) -> None:
+        known = {one.name: one for one in self.parameters}
         for name in given:
             if name not in known:
                 there = f"there are {', '.join(known)}" if known else "this takes none"
                 raise Refused(f"there is no parameter `{name}`; {there}")
+            if not known[name].repeated and len(given.getlist(name)) > 1:
+                raise Refused(f"`{name}` is given more than once, and taken once")
 
 
 class Resource:

@@ -166,7 +166,7 @@ def _tag(request: Request) -> str:
     """Return the tag that a path names, or the query of Mailgun's other form, `/tag?tag=`."""
     named = request.path_params.get("tag") or request.query_params.get("tag")
     if not named:
-        raise Refused("`tag` is missing")
+        raise Refused("`tag` is missing: the tag that is meant, as in `?tag=sale`")
     return exact(named)
 
 

@@ -154,7 +154,7 @@ async def deliveries(request: Request) -> Answer:
     query = request.query_params
     limit = number(request, "limit", LIMIT, 1, MOST)
     before = number(request, "before", HIGHEST, 1, HIGHEST)
-    kind = known(query["kind"]) if "kind" in query else None
+    kind = _kind(query["kind"]) if "kind" in query else None
     state = _state(query["state"]) if "state" in query else None
     history = History(request.app.state.store)
     listed = await history.newest(
@@ -180,6 +180,13 @@ async def redeliver_failed(request: Request) -> Answer:
     history, who = History(request.app.state.store), request.state.grant.who
     count = await history.redeliver_failed(sending_domain(request), _now(), who=who)
     return answered(Redelivered(count))
+
+
+def _kind(text: str) -> Kind:
+    for kind in KINDS:
+        if kind == text:
+            return kind
+    raise Refused(f"`kind` is one of {', '.join(KINDS)}")
 
 
 def _state(text: str) -> State:

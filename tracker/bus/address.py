@@ -88,7 +88,7 @@ class Address:
                 name=stream,
                 prefix=str(told.get("subject", stream.lower())),
                 asked=frozenset(shaped),
-                **shaped,  # type: ignore[arg-type]
+                **shaped,  # type: ignore[arg-type]  # each read as its own type
             ),
             access=_access(hosts, told, environment),
         )
@@ -194,4 +194,4 @@ def _access(hosts: str, told: Mapping[str, object], environment: Mapping[str, st
     elif "user" in told and "password_file" not in told:
         told["password"] = environment.get("NATS_PASSWORD", "")
     told["tls"] = bool(told.get("tls", "ca" in told or "cert" in told))
-    return Access(**told)  # type: ignore[arg-type]
+    return Access(**told)  # type: ignore[arg-type]  # each read as its own type

@@ -62,8 +62,8 @@ class Certificates:
 
     def _open(self) -> "Cache | None":
         # cryptography's ciphers take megabytes, and most workers behind a proxy never need them.
-        from certs.cache import Cache  # noqa: PLC0415
-        from certs.vault.master import MasterKey, MasterKeyError  # noqa: PLC0415
+        from certs.cache import Cache  # noqa: PLC0415 - see above
+        from certs.vault.master import MasterKey, MasterKeyError  # noqa: PLC0415 - as above
 
         try:
             return Cache(self._folder, MasterKey.load(self._master_key))

@@ -79,14 +79,14 @@ class Front(asyncio.Protocol):
 
     # What the event loop calls.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
         """Enter the connection where uvicorn finds it, and the sweep."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._state.connections.add(self)  # type: ignore[arg-type]  # it asks for no more than we have
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Forget the connection; a hit that is on its way to the disk stays on it."""
         self._leave()
         self._answer = None

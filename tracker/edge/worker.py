@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Stop accepting and answer what was asked; leave at once if told so again."""
         self.force_exit = self._signalled
         self.should_exit = self._signalled = True

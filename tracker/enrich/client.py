@@ -167,7 +167,7 @@ class Clients:
         return _generic(parsed) if found is None else _named(self._rules[int(found.family)], parsed)
 
 
-class Parsed(UserAgent):  # type: ignore[misc]
+class Parsed(UserAgent):  # type: ignore[misc]  # the library has no types
     """What the library makes of an agent. Its own constructor parses the slow way, in 1 ms."""
 
     def __init__(self, agent: str) -> None:

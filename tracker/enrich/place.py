@@ -60,7 +60,7 @@ class Database:
     def changed(self) -> bool:
         """Tell whether another file stands at the path now; a missing one is no change."""
         try:
-            return _version(os.stat(self.path)) != self.version  # noqa: PTH116
+            return _version(os.stat(self.path)) != self.version  # noqa: PTH116 - as when opened
         except OSError:
             return False
 

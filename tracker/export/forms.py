@@ -76,7 +76,7 @@ class Parquet:
     def __init__(self) -> None:
         try:
             import pyarrow  # noqa: PLC0415 - an extra of 140 MB that few need
-            import pyarrow.parquet  # noqa: PLC0415
+            import pyarrow.parquet  # noqa: PLC0415 - of the same extra
         except ImportError as error:
             raise FormUnavailable(
                 "Parquet needs pyarrow: install the extra, pip install 'tracking-edge[parquet]'"

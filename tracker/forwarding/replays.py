@@ -47,14 +47,14 @@ def ask(ledger: Ledger, sink: str, first: int, last: int, now: int) -> int:
 
 def find(ledger: Ledger, number: int) -> Replay | None:
     """Return one order, None if it was cancelled. Raises LedgerUnavailable."""
-    found = ledger.rows(f"select {COLUMNS} from replay where number = ?", (number,))  # noqa: S608
+    found = ledger.rows(f"select {COLUMNS} from replay where number = ?", (number,))  # noqa: S608 - names of ours
     return Replay(*found[0]) if found else None
 
 
 def open_ones(ledger: Ledger, sink: str) -> list[Replay]:
     """Return what is still to be done for a sink, oldest order first. Raises LedgerUnavailable."""
     found = ledger.rows(
-        f"select {COLUMNS} from replay where sink = ? and not ended_at order by number",  # noqa: S608
+        f"select {COLUMNS} from replay where sink = ? and not ended_at order by number",  # noqa: S608 - names of ours
         (sink,),
     )
     return [Replay(*row) for row in found]

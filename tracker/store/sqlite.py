@@ -67,7 +67,7 @@ class Compiler(SQLiteCompiler):
     would read all of its events to find the few.
     """
 
-    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:  # noqa: ARG002
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:  # noqa: ARG002 - its name
         """Put a table's hint behind its name."""
         return text
 
@@ -100,7 +100,7 @@ def engines(where: str, patience: float) -> tuple[AsyncEngine, AsyncEngine]:
     return writer, _engine(path, READING, READERS, patience)
 
 
-def unfit(connection: Connection) -> str:  # noqa: ARG001
+def unfit(connection: Connection) -> str:  # noqa: ARG001 - as every dialect has it
     """Say nothing: the library comes with Python, and the file is as we make it."""
     return ""
 
@@ -207,7 +207,7 @@ async def make_room(connection: AsyncConnection, times: Iterable[int]) -> None:
     """Do nothing: a table takes events of any time."""
 
 
-async def drop_before(connection: AsyncConnection, before: int) -> Dropped:  # noqa: ARG001
+async def drop_before(connection: AsyncConnection, before: int) -> Dropped:  # noqa: ARG001 - likewise
     """Remove nothing: events of all times lie in one table."""
     return Dropped(0, before)
 

@@ -34,7 +34,7 @@ class Greeter(asyncio.Protocol):
         self.received = b""
         self.paused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

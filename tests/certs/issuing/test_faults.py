@@ -231,7 +231,7 @@ async def test_a_full_disk_at_the_commit_costs_no_second_order(
         async def full(*arguments: object, **named: object) -> object:
             grown = (world.folder / "certs.db-wal").stat().st_size
             with _full_disk(grown):
-                return await kept(*arguments, **named)  # type: ignore[arg-type]
+                return await kept(*arguments, **named)  # type: ignore[arg-type]  # handed on as they came
 
         monkeypatch.setattr(type(desk.certificates), "commit", full)
         with pytest.raises(VaultUnavailable):

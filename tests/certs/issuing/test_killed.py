@@ -63,6 +63,6 @@ async def test_an_office_killed_in_an_order_leaves_one_that_the_next_goes_on_wit
     assert bundle is not None
     assert bundle == world.cache.get(world.name)
     key = load_pem_private_key(bundle.key_pem, None)
-    examine(bundle.chain_pem, key, world.name, time.time(), test_issuers=True)  # type: ignore[arg-type]
+    examine(bundle.chain_pem, key, world.name, time.time(), test_issuers=True)  # type: ignore[arg-type]  # an EC key
     assert shared.issued() - issued == 1
     assert shared.ordered() - orders == (2 if step == LOST_TO_US else 1)

@@ -39,7 +39,7 @@ class Destination:
     mail: "Queue[Delivered]" = field(default_factory=Queue)
     refusals: list[str] = field(default_factory=list)
 
-    async def handle_DATA(self, _server: SMTP, _session: object, given: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: object, given: Any) -> str:  # noqa: N802 - its name
         if self.refusals and (refusal := self.refusals.pop(0)):
             return refusal
         self.mail.put(

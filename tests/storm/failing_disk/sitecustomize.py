@@ -22,4 +22,4 @@ def pwritev(descriptor: int, buffers: list[bytes], offset: int, flags: int = 0) 
     return written
 
 
-os.pwritev = pwritev  # type: ignore[assignment]
+os.pwritev = pwritev  # type: ignore[assignment]  # for the process that is to fail

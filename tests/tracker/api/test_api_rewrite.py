@@ -323,7 +323,7 @@ async def test_a_keyring_of_one_domain_signs_for_no_other(
 
 def caller(port: int) -> httpx.AsyncClient:
     url = f"http://127.0.0.1:{port}"
-    return httpx.AsyncClient(base_url=url, auth=("api", KEY), timeout=None)  # noqa: S113
+    return httpx.AsyncClient(base_url=url, auth=("api", KEY), timeout=None)  # noqa: S113 - a large mail takes a while
 
 
 async def pieces(size: int, wait: asyncio.Event | None = None) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ def _with_vault(work: Callable[[Vault], object]) -> object:
         master = MasterKey.make(Path("data/master.key"), environment={})
         vault = await Vault.open(Path("data/certs.db"), master)
         try:
-            return await work(vault)  # type: ignore[misc]
+            return await work(vault)  # type: ignore[misc]  # what the caller says it gives
         finally:
             await vault.close()
 

@@ -116,7 +116,7 @@ async def test_a_copy_that_was_cut_short_goes_on_where_it_was(
     walk = begun.run()
     for _ in range(steps):
         await anext(walk)
-    await walk.aclose()  # type: ignore[attr-defined]
+    await walk.aclose()  # type: ignore[attr-defined]  # a generator is what it is
     again = await Copy.begin(source, target, AT_ONCE)
     assert again.done == begun.done > 0
     copied = [step.rows async for step in again.run() if not step.checked]

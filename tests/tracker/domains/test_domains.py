@@ -125,7 +125,7 @@ def test_a_theme_that_could_harm_a_page_is_refused(theme: dict[str, str], says: 
 )
 def test_what_apps_are_told_is_json_of_the_right_form(field: str, text: str, says: str) -> None:
     with pytest.raises(BadSetting, match=says):
-        TrackingDomain("c.example", **{field: text})  # type: ignore[arg-type]
+        TrackingDomain("c.example", **{field: text})  # type: ignore[arg-type]  # it is a text's field
 
 
 def test_a_damaged_value_in_a_snapshot_is_found_when_it_is_read() -> None:

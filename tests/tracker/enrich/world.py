@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]
+from netaddr import IPSet
 
 from rewriter.tokens import Context, Link, Privacy
 from tracker.enrich import Knowledge
@@ -73,7 +73,7 @@ def a_hit(
     )
 
 
-def judged(hit: Hit, *others: Hit, asn: int | None = None, link: Link = Link()) -> Judgement:  # noqa: B008
+def judged(hit: Hit, *others: Hit, asn: int | None = None, link: Link = Link()) -> Judgement:  # noqa: B008 - frozen
     """Judge a hit as `enrich` does."""
     network: Network | None = NETWORKS.find(parse_address(hit.address), asn)
     return verdict(

@@ -207,7 +207,7 @@ def test_the_time_left_is_told_from_how_fast_it_fills() -> None:
 def test_how_full_the_spool_is_is_told_long_before_it_is_full(
     filling: Filling, status: str, says: str
 ) -> None:
-    assert health.backlog(filling, "nats") == health.Check(status, says)  # type: ignore[arg-type]
+    assert health.backlog(filling, "nats") == health.Check(status, says)  # type: ignore[arg-type]  # a Status
 
 
 def test_a_crash_between_giving_up_and_noting_it_gives_up_again(

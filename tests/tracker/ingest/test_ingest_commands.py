@@ -227,7 +227,7 @@ def test_a_real_postfixs_log_tells_what_became_of_each_message(home: Home) -> No
                 to = f"{name}@quay.example"
                 client.sendmail("post@harbour.example", [to], message.format(to))
                 ended = re.compile(f"to=<{to}>, relay=.* status={end} ")
-                within(30, lambda: ended.search(log.read_text()) is not None)  # noqa: B023
+                within(30, lambda: ended.search(log.read_text()) is not None)  # noqa: B023 - called at once
             done = home.run("postfix", str(log), "--loopback")
     assert done.stderr == ""
     found = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]
+from netaddr import IPSet
 
 from rewriter.keyring import Keyring
 from tests.tracker.forwarding.parts import click, token

@@ -280,7 +280,7 @@ def test_a_write_whose_failure_was_only_reported_is_seen_twice_under_one_id(
 
     def write_and_fail(*arguments: object) -> int:
         nonlocal failed
-        size = working(*arguments)  # type: ignore[arg-type]
+        size = working(*arguments)  # type: ignore[arg-type]  # handed on as they came
         if not failed:
             failed = True
             raise OSError(5, "Input/output error")
@@ -317,7 +317,7 @@ def test_a_disk_without_room_for_the_next_segment_delays_and_loses_nothing(
 ) -> None:
     async def act(spool: Spool, _: Segments) -> None:
         await written(spool, [record(0)])
-        working = Segment.prepare.__func__  # type: ignore[attr-defined]
+        working = Segment.prepare.__func__  # type: ignore[attr-defined]  # a class method's
         refused = 0
 
         def prepare(cls: type[Segment], path: Path, size: int) -> Segment:
@@ -325,7 +325,7 @@ def test_a_disk_without_room_for_the_next_segment_delays_and_loses_nothing(
             if refused < 2:
                 refused += 1
                 raise OSError(28, "No space left on device")
-            return working(cls, path, size)  # type: ignore[no-any-return]
+            return working(cls, path, size)  # type: ignore[no-any-return]  # a segment
 
         monkeypatch.setattr(Segment, "prepare", classmethod(prepare))
         for number in range(1, 2000, 100):

@@ -177,7 +177,7 @@ async def test_a_tag_is_described_by_either_kind_of_form(
     client: httpx.AsyncClient, store: Store, form: dict[str, object]
 ) -> None:
     await store.insert([happened("opened", tags=("sale",))])
-    answer = await client.request("PUT", f"{TAGS}/sale", **form)  # type: ignore[arg-type]
+    answer = await client.request("PUT", f"{TAGS}/sale", **form)  # type: ignore[arg-type]  # data or json
     assert answer.json() == {"message": "Tag updated"}
     await store.insert([happened("opened", 2, tags=("sale",))])
     assert (await client.get(f"{TAGS}/sale")).json()["description"] == "Ü"

@@ -30,7 +30,7 @@ async def campaign(store: Store) -> None:
     people = {"tags": ("sale",), "hour": 3.0}
     await store.insert(
         [
-            *(happened("opened", to=to, **people) for to in everybody[:60]),  # type: ignore[arg-type]
+            *(happened("opened", to=to, **people) for to in everybody[:60]),  # type: ignore[arg-type]  # of the two types each takes
             *(happened("clicked", 30, to=to, tags=("sale",)) for to in everybody[50:65]),
             *(
                 happened(

@@ -76,7 +76,7 @@ async def test_a_size_is_compared_with_any_number(
     written = {size: document(size, message={"size": size}) for size in (1, 2, 3)}
     await store.insert([row(each) for each in written.values()])
     assert sign in {">", "<", "="}
-    tree = Compare("size", sign, number)  # type: ignore[arg-type]
+    tree = Compare("size", sign, number)  # type: ignore[arg-type]  # as asserted
     assert await found(store, tree) == [written[size] for size in sizes]
 
 

@@ -362,7 +362,7 @@ async def test_who_reads_can_write_nothing(store: Store) -> None:
 
 async def plan(store: Store, walk: Walk, of: object) -> list[str]:
     async with store.reading() as connection:
-        asked = of(walk).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})  # type: ignore[operator]
+        asked = of(walk).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})  # type: ignore[operator]  # a query
         found = await connection.execute(text(f"EXPLAIN {asked}".replace(":", r"\:")))
         return [line.strip() for (line,) in found]
 

@@ -37,7 +37,7 @@ def host() -> Iterator[Host]:
             self.end_headers()
             self.wfile.write(content or b"")
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

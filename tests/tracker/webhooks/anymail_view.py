@@ -26,7 +26,7 @@ def main(key: str) -> None:
     )
     django.setup()
     from anymail.signals import tracking  # noqa: PLC0415 - once Django is set up
-    from django.test import Client  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415 - likewise
 
     signals: list[dict[str, Any]] = []
 
@@ -44,7 +44,7 @@ def main(key: str) -> None:
 
 
 def _urls() -> list[Any]:
-    from django.urls import include, path  # noqa: PLC0415
+    from django.urls import include, path  # noqa: PLC0415 - likewise
 
     return [path("anymail/", include("anymail.urls"))]
 

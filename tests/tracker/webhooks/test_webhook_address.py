@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tracker.webhooks.address import refusal
 
 INSIDE = [
-    "0.0.0.0",  # noqa: S104
+    "0.0.0.0",  # noqa: S104 - nobody listens there
     "10.0.0.1",
     "100.64.0.1",
     "100.100.100.200",  # Alibaba's metadata

@@ -48,7 +48,7 @@ class World:
         """Post until the block ends, and then in order."""
         async with Client(LOOPBACK, within=within) as client:
             options = {"look_every": 0.02, "lease": lease, "clock": self.clock}
-            posting = Posting(self.store, client, **options)  # type: ignore[arg-type]
+            posting = Posting(self.store, client, **options)  # type: ignore[arg-type]  # each of its own type
             stopping = asyncio.Event()
             running = asyncio.create_task(posting.run(stopping))
             try:

@@ -38,7 +38,7 @@ def upgrade(connection: Connection, versions: Path = VERSIONS, *, taken_for: str
     # What was brought up is logged once, by the store; Alembic lists its plugins when imported.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command  # noqa: PLC0415 - takes 0.4 s, which few starts need
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - likewise
 
     config = Config(attributes={"connection": connection})
     options = {

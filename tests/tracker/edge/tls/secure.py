@@ -49,7 +49,7 @@ class Secure(Running):
         return pair
 
     def register(self, **settings: str) -> None:
-        domain = TrackingDomain(DOMAIN, **settings)  # type: ignore[arg-type]
+        domain = TrackingDomain(DOMAIN, **settings)  # type: ignore[arg-type]  # whichever it takes
         publish(self.folder / "domains.json", Snapshot(tracking={DOMAIN: domain}))
 
     def secured(self, client: ssl.SSLContext | None = None, name: str = DOMAIN) -> ssl.SSLSocket:
