@@ -34,14 +34,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bench.store_events import DOMAINS, EVERY, FIRST, Traffic, a_reader, address, campaign
 from bench.store_rival import Rival
 from tests.servers import postgresql
+from tracker import child
 from tracker.store import database
 from tracker.store.change import Change, Follower
 from tracker.store.database import Store
 from tracker.store.page import Unfinished
-from tracker.store.query import EVERYTHING, AllOf, AnyOf, Key, Match, Not, Tree, Walk
+from tracker.store.query import Key, Walk
 from tracker.store.row import Row
 from tracker.store.stats import Stats
 from tracker.store.tally import ALL_MAIL
+from tracker.store.tree import EVERYTHING, AllOf, AnyOf, Match, Not, Tree
 
 BATCH: Final = 4_000
 AT_ONCE: Final = 2  # batches on their way
@@ -264,6 +266,7 @@ def main() -> None:
     parser.add_argument("--random-ids", action="store_true", help="message ids of no order")
     parser.add_argument("--store", metavar="URL", help="a PostgreSQL database instead of a file")
     arguments = parser.parse_args()
+    child.look_for_cycles_seldom()  # as the office does
     with TemporaryDirectory(dir=arguments.folder) as folder, ExitStack() as running:
         path = arguments.keep or Path(folder) / "store.db"
         rival = Rival(path.with_suffix(".rival.db")) if arguments.rival else None
