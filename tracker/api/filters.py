@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tracker.store.query import FIELDS, AllOf, AnyOf, Compare, Match, Not, Tree
+from tracker.store.tree import FIELDS, AllOf, AnyOf, Compare, Match, Not, Tree
 
 MOST_BYTES: Final = 1_500  # of all expressions together: a page's link repeats them twice
 MOST_TERMS: Final = 100

@@ -14,8 +14,8 @@ import msgspec
 
 from tracker.api.answer import Refused
 from tracker.api.filters import BadFilter, parse
-from tracker.store.query import Tree
 from tracker.store.row import LATEST, SECOND
+from tracker.store.tree import Tree
 
 DEFAULT_LIMIT: Final = 100
 MOST: Final = 300

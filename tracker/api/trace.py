@@ -21,9 +21,10 @@ from tracker.api.report import TAG
 from tracker.store.database import Store
 from tracker.store.figures import HOUR, Pair, Told, key, shares
 from tracker.store.page import Found
-from tracker.store.query import AllOf, AnyOf, Key, Match, Tree, Walk
+from tracker.store.query import Key, Walk
 from tracker.store.row import ID_CHARACTERS, LATEST, exact, row
 from tracker.store.stats import Stats
+from tracker.store.tree import AllOf, AnyOf, Match, Tree
 
 LIMIT: Final = 300
 ROUNDS: Final = 10  # pages of the store that one answer looks through

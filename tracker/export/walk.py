@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracker.store.database import Store
-from tracker.store.query import EVERYTHING, Tree, Walk
+from tracker.store.query import Walk
 from tracker.store.removal import domains
 from tracker.store.row import LATEST
+from tracker.store.tree import EVERYTHING, Tree
 
 PAGE: Final = 1_000  # events
 

@@ -1,4 +1,4 @@
-"""The query: a walk through one domain's events, and the tree of conditions that they meet.
+"""The query: a walk through one domain's events, past those that meet a tree of conditions.
 
 In: a Walk, whose values come from a request. Out: one SELECT with every value bound.
 Promise: a walk follows one index from its first event to its limit, so that a page costs the same
@@ -6,25 +6,18 @@ in a table of a thousand events and of ten million. Where conditions are left th
 `selective` says so, and `milestone` parts the walk into stretches that end in known time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
-    Double,
     Select,
     Subquery,
     Table,
     and_,
-    false,
-    literal,
-    not_,
-    or_,
     select,
-    true,
     tuple_,
     union,
     union_all,
@@ -32,52 +25,11 @@ from sqlalchemy import (
 
 from tracker.store import sqlite
 from tracker.store.period import Period, Present
-from tracker.store.row import LATEST, exact, message_id, words
+from tracker.store.row import LATEST
 from tracker.store.schema import event, tag
+from tracker.store.tree import EVERYTHING, FIELDS, AllOf, AnyOf, Match, Tree, condition, same_event
 
 Page = Select[int, str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The field holds the text: as its whole value, as one of its tags or as words in a row."""
-
-    field: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """The field, a number, is greater than, less than or equal to the number."""
-
-    field: str
-    sign: Literal[">", "<", "="]
-    number: float
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The condition isn't met."""
-
-    part: "Tree"
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Every condition is met; none at all are met by every event."""
-
-    parts: tuple["Tree", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """At least one condition is met."""
-
-    parts: tuple["Tree", ...]
-
-
-Tree = Match | Compare | Not | AllOf | AnyOf
-EVERYTHING: Final = AllOf(())
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,46 +57,6 @@ class Walk:
     start: Key | None = None
     inclusive: bool = False
     stop: Key | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What one filter field is compared with, and whether it is a text or a number."""
-
-    column: Column[Any]
-    fold: Callable[[str], str] = exact
-    numeric: bool = False
-
-    def holds(self, text: str) -> ColumnElement[bool]:
-        """Return the condition that the field holds a text that a person typed."""
-        folded = self.fold(text)
-        if self.column is tag.c.tag:
-            there = select(true()).where(*_same_event(tag), tag.c.tag == folded).correlate(event)
-            # PostgreSQL would rather read every event of the tag beforehand, and keep them in a
-            # table to look into. Of a subquery with an OFFSET it doesn't think of that.
-            return there.with_statement_hint("OFFSET 0", "postgresql").exists()
-        if self.fold is words:
-            return self.column.contains(folded, autoescape=True) if folded else false()
-        return self.column == folded
-
-
-# Mailgun's filter fields (Events API, "Filter Field").
-FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
-    {
-        "event": Field(event.c.kind),
-        "list": Field(event.c.mailing_list),
-        "attachment": Field(event.c.attachments, words),
-        "from": Field(event.c.from_header, words),
-        "message-id": Field(event.c.message_id, message_id),
-        "subject": Field(event.c.subject, words),
-        "to": Field(event.c.to_header, words),
-        "size": Field(event.c.size, numeric=True),
-        "recipient": Field(event.c.recipient),
-        "recipients": Field(event.c.recipients, words),
-        "tags": Field(tag.c.tag),
-        "severity": Field(event.c.severity),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,24 +170,6 @@ def _plain(tree: Tree) -> bool:
     return isinstance(tree, Match) or (isinstance(tree, AnyOf) and all(map(_plain, tree.parts)))
 
 
-def condition(tree: Tree) -> ColumnElement[bool]:
-    """Return the SQL condition of a tree; it is never NULL, so NOT is its exact opposite."""
-    match tree:
-        case Match(field, text):
-            return FIELDS[field].holds(text)
-        case Compare(field, sign, number):
-            # A number with a fraction isn't of the column's own type, which is of whole ones.
-            column, given = FIELDS[field].column, literal(number, Double)
-            compared = {">": column > given, "<": column < given, "=": column == given}
-            return and_(column.is_not(None), compared[sign])
-        case Not(part):
-            return not_(condition(part))
-        case AllOf(parts):
-            return and_(true(), *map(condition, parts))
-        case AnyOf(parts):
-            return or_(false(), *map(condition, parts))
-
-
 def _leg(walk: Walk, way: Way, tree: Tree, documents: bool) -> Select[Any]:
     along = way.table
     columns = (along.c.at, along.c.id, *((event.c.document,) if documents else ()))
@@ -286,7 +180,7 @@ def _leg(walk: Walk, way: Way, tree: Tree, documents: bool) -> Select[Any]:
         .where(along.c.domain == walk.domain, *_range(walk, along), condition(tree))
     )
     if documents and along is not event:
-        statement = statement.join(event, and_(*_same_event(along)))
+        statement = statement.join(event, and_(*same_event(along)))
     if way.periods:
         statement = statement.where(Present(along.c.at, *_ends(walk)))
     return _ordered(walk, statement, along, periods=way.periods)
@@ -297,10 +191,6 @@ def _ends(walk: Walk) -> tuple[int, int]:
     first, last = (walk.start, walk.stop) if walk.ascending else (walk.stop, walk.start)
     low = walk.low if first is None else max(walk.low, first.at)
     return low, walk.high if last is None else min(walk.high, last.at)
-
-
-def _same_event(table: Table) -> tuple[ColumnElement[bool], ...]:
-    return tuple(table.c[name] == event.c[name] for name in ("domain", "at", "id"))
 
 
 def _range(walk: Walk, table: Table) -> Iterator[ColumnElement[bool]]:

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.store import erasure, pairs, webhook_queue
 from tracker.store.database import Store
 from tracker.store.page import Found
-from tracker.store.query import AnyOf, Key, Match, Walk
+from tracker.store.query import Key, Walk
 from tracker.store.removal import domains, remove
 from tracker.store.row import Row, exact
+from tracker.store.tree import AnyOf, Match
 
 AT_ONCE = 300
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api.filters import BadFilter, parse, parse_one
-from tracker.store.query import FIELDS, AllOf, AnyOf, Compare, Match, Not, Tree, condition
+from tracker.store.tree import FIELDS, AllOf, AnyOf, Compare, Match, Not, Tree, condition
 
 
 def has(text: str) -> Match:

@@ -4,9 +4,10 @@ import pytest
 
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store.database import Store
-from tracker.store.query import Compare, Match, Tree, Walk
+from tracker.store.query import Walk
 from tracker.store.row import NotAnEvent, row
 from tracker.store.suppressions import Place, Suppression, Suppressions
+from tracker.store.tree import Compare, Match, Tree
 
 pytestmark = pytest.mark.anyio
 

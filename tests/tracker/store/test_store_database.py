@@ -13,8 +13,9 @@ from tests.tracker.forwarding.parts import largest_file
 from tests.tracker.store import endless
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.store.database import Store, StoreError, StoreUnavailable
-from tracker.store.query import Match, Walk
+from tracker.store.query import Walk
 from tracker.store.row import LATEST, row
+from tracker.store.tree import Match
 
 pytestmark = pytest.mark.anyio
 

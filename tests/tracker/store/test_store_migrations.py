@@ -24,9 +24,10 @@ from tests.tracker.store.documents import DOMAIN, deflated, document
 from tracker.store import migrations, schema, sqlite
 from tracker.store.database import Store, StoreError
 from tracker.store.figures import HOUR, key
-from tracker.store.query import Match, Tree, Walk
+from tracker.store.query import Walk
 from tracker.store.row import row
 from tracker.store.stats import Stats
+from tracker.store.tree import Match, Tree
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store import page, schema
 from tracker.store.database import Store
 from tracker.store.page import Unfinished
-from tracker.store.query import EVERYTHING, AllOf, AnyOf, Match, Not, Tree, Walk
+from tracker.store.query import Walk
 from tracker.store.row import row
+from tracker.store.tree import EVERYTHING, AllOf, AnyOf, Match, Not, Tree
 
 pytestmark = pytest.mark.anyio
 

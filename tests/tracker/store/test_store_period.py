@@ -8,8 +8,9 @@ from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store.database import Store
 from tracker.store.figures import key
 from tracker.store.page import Found
-from tracker.store.query import AllOf, AnyOf, Key, Match, Not, Tree, Walk
+from tracker.store.query import Key, Walk
 from tracker.store.row import LATEST, SECOND, row
+from tracker.store.tree import AllOf, AnyOf, Match, Not, Tree
 
 pytestmark = pytest.mark.anyio
 

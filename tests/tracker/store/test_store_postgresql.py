@@ -23,19 +23,9 @@ from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store import database, migrations, schema, server
 from tracker.store.copying import tables
 from tracker.store.database import Ingested, Store, StoreError, StoreUnavailable
-from tracker.store.query import (
-    EVERYTHING,
-    AllOf,
-    AnyOf,
-    Key,
-    Match,
-    Not,
-    Tree,
-    Walk,
-    milestone,
-    page,
-)
+from tracker.store.query import Key, Walk, milestone, page
 from tracker.store.row import row
+from tracker.store.tree import EVERYTHING, AllOf, AnyOf, Match, Not, Tree
 
 pytestmark = pytest.mark.anyio
 

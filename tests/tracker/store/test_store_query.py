@@ -16,21 +16,9 @@ from sqlalchemy.dialects.sqlite import aiosqlite
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store import query, sqlite
 from tracker.store.database import Store
-from tracker.store.query import (
-    AllOf,
-    AnyOf,
-    Compare,
-    Key,
-    Match,
-    Not,
-    Tree,
-    Walk,
-    anchored,
-    milestone,
-    page,
-    selective,
-)
+from tracker.store.query import Key, Walk, anchored, milestone, page, selective
 from tracker.store.row import Row, row, words
+from tracker.store.tree import EVERYTHING, AllOf, AnyOf, Compare, Match, Not, Tree
 
 KINDS = ("opened", "clicked", "failed")
 TAGS = ("summer", "sale", "new year")
@@ -198,7 +186,7 @@ def test_a_walk_finds_what_meets_its_conditions(database: Path, walk: Walk) -> N
         limit=st.integers(1, 20),
         low=times,
         high=times,
-        tree=st.sampled_from((query.EVERYTHING, Match("event", "opened"), Match("tags", "summer"))),
+        tree=st.sampled_from((EVERYTHING, Match("event", "opened"), Match("tags", "summer"))),
     ),
     start=st.none() | places,
     inclusive=st.booleans(),
@@ -221,7 +209,7 @@ BY_TAG = "SEARCH tag USING PRIMARY KEY (domain=? AND tag=? AND"
 @pytest.mark.parametrize(
     ("tree", "ways"),
     [
-        (query.EVERYTHING, [BY_TIME]),
+        (EVERYTHING, [BY_TIME]),
         (Match("subject", "hello"), [BY_TIME]),
         (Not(Match("recipient", "ann@example.com")), [BY_TIME]),
         (AnyOf((Match("event", "opened"), Match("recipient", "ann@example.com"))), [BY_TIME]),
@@ -269,8 +257,8 @@ def test_a_milestone_is_found_along_the_same_index_without_reading_events(
 @pytest.mark.parametrize(
     ("tree", "expected"),
     [
-        (query.EVERYTHING, False),
-        (AllOf((query.EVERYTHING, AllOf(()))), False),
+        (EVERYTHING, False),
+        (AllOf((EVERYTHING, AllOf(()))), False),
         (AllOf((Match("tags", "sale"),)), False),
         (AnyOf((Match("event", "opened"), Match("event", "clicked"))), False),
         (AllOf((Match("tags", "sale"), Match("event", "opened"))), True),

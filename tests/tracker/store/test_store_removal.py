@@ -14,12 +14,13 @@ from sqlalchemy import update
 from tests.servers.stores import counted, only_sqlite
 from tests.tracker.store.documents import DOMAIN, START, document, naming
 from tracker.store.database import Store
-from tracker.store.query import EVERYTHING, Match, Tree, Walk
+from tracker.store.query import Walk
 from tracker.store.recipient import erase_recipient, events_of_recipient
 from tracker.store.removal import AT_ONCE, domains
 from tracker.store.retention import DAY, Look, Retention, expire
 from tracker.store.row import row
 from tracker.store.schema import event as event_table
+from tracker.store.tree import EVERYTHING, Match, Tree
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,8 @@ from tracker.event import ClientInfo, Domain, Event, Geolocation, LinkInfo, Mess
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
 from tracker.sinks.store import StoreSink
 from tracker.store.database import Store
-from tracker.store.query import Match, Walk
+from tracker.store.query import Walk
+from tracker.store.tree import Match
 
 pytestmark = pytest.mark.anyio
 
