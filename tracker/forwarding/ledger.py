@@ -74,6 +74,8 @@ create index replay_open on replay (sink) where not ended_at
 )
 VERSION: Final = len(STEPS)
 
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 
 class LedgerUnavailable(Exception):
     """The ledger can't be read or written now; the message says why."""
@@ -100,7 +102,9 @@ class Ledger:
             _prepare(connection)
         except sqlite3.Error as error:
             connection.close()
-            raise LedgerUnavailable(f"cannot use {path}: {error}") from error
+            damaged = getattr(error, "sqlite_errorcode", None) in DAMAGED
+            told = " (the file is damaged or another's: put back a copy)" if damaged else ""
+            raise LedgerUnavailable(f"cannot use {path}: {error}{told}") from error
         return cls(connection)
 
     def close(self) -> None:

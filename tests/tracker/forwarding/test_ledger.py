@@ -98,8 +98,20 @@ def test_nobody_else_can_read_the_ledger(open_ledger: Open, tmp_path: Path) -> N
     assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("forward.db*")} == {0}
 
 
-@pytest.mark.parametrize("what", ["missing folder", "not a database", "newer form"])
-def test_a_ledger_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("missing folder", r"^cannot open .*forward\.db: "),
+        ("not a database", r"^cannot use .*forward\.db: file is not a .*: put back a copy\)$"),
+        (
+            "newer form",
+            r"^cannot use .*forward\.db: it has the form 99, and this version knows",
+        ),
+    ],
+)
+def test_a_ledger_that_cannot_be_used_is_told_in_one_sentence(
+    tmp_path: Path, what: str, sentence: str
+) -> None:
     path = tmp_path / "forward.db"
     match what:
         case "missing folder":
@@ -110,7 +122,7 @@ def test_a_ledger_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, wh
             other = sqlite3.connect(path)
             other.execute("pragma user_version = 99")
             other.close()
-    with pytest.raises(LedgerUnavailable, match=r"^cannot (open|use) .*forward\.db: "):
+    with pytest.raises(LedgerUnavailable, match=sentence):
         Ledger.open(path)
 
 
