@@ -4,13 +4,17 @@ A fault is a function of the topology and the load that is on it meanwhile. It l
 go on all the same, and mends nothing but what it broke: the rest recovers by itself.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import Final
 
 from tests.cluster.load import Load
 from tests.cluster.topology import STREAM, Topology
 from tests.patience import wait_for
+from tracker.bus.address import Address
+from tracker.bus.connection import BusUnavailable, Connection
 
 Fault = Callable[[Topology, Load], None]
 
@@ -34,6 +38,20 @@ def two_nodes_of_the_bus_stop(topology: Topology, load: Load) -> None:
     load.goes_on(200)
     first.start()
     second.start()
+
+
+def the_stream_is_full(topology: Topology, load: Load) -> None:
+    says = f"the stream {STREAM} takes nothing: maximum bytes exceeded"
+    topology.stores_more()
+    for edge in topology.edges:
+        edge.forget()
+    with _full(topology):
+        wait_for(
+            lambda: any(edge.logged("sink_unavailable", reason=says) for edge in topology.edges),
+            "an edge to say that the stream takes nothing",
+        )
+        load.goes_on()
+    topology.stores_more()
 
 
 def a_consumer_is_killed_with_events_in_hand(topology: Topology, load: Load) -> None:
@@ -155,21 +173,47 @@ def everything_is_killed_and_started_again(topology: Topology, load: Load) -> No
     starts = [part.start for part in topology.parts]
     starts += [node.start for node in topology.bus.nodes]
     starts.append(topology.store.start)
-    Random(load.answered).shuffle(starts)  # noqa: S311 - an order, no secret
+    Random(load.answered).shuffle(starts)
     for start in starts:
         start()
     load.goes_on()
 
 
-# Where nothing that answers recipients dies.
+@contextmanager
+def _full(topology: Topology) -> Iterator[None]:
+    """Have the stream take nothing more, as where its `max_bytes` are reached."""
+    where = Address.of(f"//{topology.bus.hosts}/{STREAM}", {}, {})
+
+    async def bound(most: int) -> bool:
+        with suppress(BusUnavailable):
+            connection = await Connection.open(where, "test")
+            try:
+                found = await connection.ask(f"STREAM.INFO.{STREAM}", None, dict)
+                wanted = {**found["config"], "max_bytes": most}
+                await connection.ask(f"STREAM.UPDATE.{STREAM}", wanted, dict)
+                return True
+            finally:
+                await connection.close()
+        return False
+
+    try:
+        wait_for(lambda: asyncio.run(bound(1)), "the stream to be full")
+        yield
+    finally:
+        wait_for(lambda: asyncio.run(bound(-1)), "the stream to have room")
+
+
+# Where nothing that answers recipients dies. What was held comes again while a leader is chosen.
 BEHIND_THE_EDGES: Final[tuple[Fault, ...]] = (
-    the_leader_of_the_stream_is_killed,
+    the_stream_is_full,
     a_consumer_is_killed_with_events_in_hand,
     acknowledgements_are_lost_of_what_was_stored,
+    the_leader_of_the_stream_is_killed,
 )
+# What hangs comes first: whoever was cut off often waits longer before they try again.
 BETWEEN: Final[tuple[Fault, ...]] = (
-    the_edges_lose_the_bus,
     the_bus_hangs_until_an_edge_gives_it_up,
+    the_edges_lose_the_bus,
     the_consumers_lose_the_store,
     the_store_hangs_for_a_moment,
 )

@@ -31,7 +31,7 @@ STREAM: Final = "EVENTS"
 DATABASE: Final = "tracker"
 KEYRING: Final = "keyring.json"
 MASTER_KEY: Final = "master.key"
-ARRIVES_WITHIN: Final = 60.0  # seconds from when all is mended; some wait before they try again
+ARRIVES_WITHIN: Final = 120.0  # seconds from when all is mended; some wait before they try again
 
 
 @dataclass(frozen=True, slots=True)

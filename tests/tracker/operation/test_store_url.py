@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.ports import free_port
 from tests.servers.postgresql import PASSWORD
 from tests.tracker.operation.conftest import Tracker
 
@@ -12,6 +13,8 @@ from tests.tracker.operation.conftest import Tracker
 def placed(postgres_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Have commands use a database; return it as they may show it."""
     (folder / "data").mkdir(mode=0o700)
+    # What runs on this machine at the usual port isn't to be asked.
+    monkeypatch.setenv("TRACKER_API_LISTEN", f"127.0.0.1:{free_port()}")
     monkeypatch.setenv("TRACKER_STORE_URL", f"{postgres_url}?application_name=test")
     return postgres_url.replace(f":{PASSWORD}@", "@")
 
