@@ -7,7 +7,7 @@ Promise: no endpoint runs before the request's key was found to open it, and non
 is larger than it needs.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,8 +45,9 @@ class Operation:
     `answers` gives for a status what a good answer holds: a type that msgspec writes as JSON, or a
     media type. `body` gives the same for each media type that is taken. `most` is in bytes.
     Other parameters are refused: one that is misspelt would silently be answered as if it weren't
-    there; and so are doubled ones, of which one would be passed over. Only Mailgun's own paths pass over them, as Mailgun does, unless they say otherwise; and
-    an operation with `more` parameters than these looks at them itself.
+    there; and so are those given twice, of which one would be passed over. Only Mailgun's own paths
+    let them be, as Mailgun does, unless they say otherwise; and an operation with `more` parameters
+    than these looks at them itself.
     `domainless` operations see to it themselves that a key for some domains shows only theirs.
     """
 

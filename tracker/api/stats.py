@@ -58,7 +58,7 @@ async def told(request: Request, domains: list[str], tag: str) -> dict[str, Any]
     """Return the figures that a request asks for, of domains together. Raises Refused."""
     query, kinds = request.query_params, request.query_params.getlist("event")
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise Refused(f"`event` is one of {', '.join(KINDS)}, and not {unknown[0]!r}")
+        raise Refused(f"`event` is one of {', '.join(KINDS)}, and not {unknown[0][:80]!r}")
     if not kinds:
         raise Refused(f"`event` should name what to count: one or more of {', '.join(KINDS)}")
     period = requested(query, time.time_ns() // 1_000)

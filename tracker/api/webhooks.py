@@ -124,7 +124,7 @@ class WebhookApi:
             try:
                 await self._client.check(url)
             except BadTarget as error:
-                raise Refused(f"`url` {error}") from error
+                raise Refused(f"`url`: {error}") from error
         return urls
 
 

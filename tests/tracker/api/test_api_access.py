@@ -123,6 +123,7 @@ async def test_a_wrong_path_or_method_is_told_what_would_be_right(
         ("/v1/events/feed?form=1", "there is no parameter `form`; there are after, limit, wait"),
         ("/v1/news.example/report?tags=sale", "there is no parameter `tags`; there are start, "),
         ("/v1/certificates?name=a", "there is no parameter `name`; this takes none"),
+        ("/v1/events/feed?limit=1&limit=2", "`limit` is given more than once, and taken once"),
     ],
 )
 async def test_a_parameter_that_would_be_passed_over_is_named(

@@ -101,7 +101,7 @@ def test_a_request_that_contradicts_itself_or_is_unclear_is_refused(
 
 
 def test_a_parameter_of_the_range_is_given_once() -> None:
-    with pytest.raises(Refused, match="`limit` is given more than once"):
+    with pytest.raises(Refused, match="`begin` is given more than once"):
         requested([("begin", "1"), ("begin", "2"), ("ascending", "yes")], NOW)
 
 

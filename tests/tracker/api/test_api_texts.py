@@ -188,6 +188,14 @@ async def test_json_that_isnt_text_is_refused_and_no_fault_of_ours(
             assert answer.status_code == 400, (name, body, answer.text)
 
 
+@only_sqlite
+async def test_json_that_isnt_there_is_asked_for(client: httpx.AsyncClient) -> None:
+    for name in set(JSONS) - {"POST /v1/{domain}/events"}:  # which may come as lines
+        answer = await client.request(name.split()[0], path(name), headers={"Content-Type": JSON})
+        assert answer.status_code == 400
+        assert "it is empty, and should be JSON" in answer.json()["message"]
+
+
 async def test_a_cursor_of_ones_own_making_is_refused_like_any_other(
     client: httpx.AsyncClient,
 ) -> None:

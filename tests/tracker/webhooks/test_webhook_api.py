@@ -72,7 +72,7 @@ async def test_webhooks_are_created_listed_changed_and_deleted_as_mailgun_does(
         ({"url": URL}, "`id` should be given once"),
         ({"id": "opened"}, "`url` should be given once, or up to 3 times"),
         ({"id": "opened", "url": [f"{URL}/{n}" for n in range(4)]}, "or up to 3 times"),
-        ({"id": "opened", "url": "ftp://app.example.com/"}, "`url` should be a URL such as"),
+        ({"id": "opened", "url": "ftp://app.example.com/"}, "`url`: a webhook should be a URL"),
         ({"id": "opened", "url": "http://a:b@127.0.0.1/"}, "user name or password"),
         ({"id": "opened", "url": "http://10.0.0.1/"}, "10.0.0.1 is a private address"),
         ({"id": "opened", "url": "http://169.254.169.254/latest"}, "a link-local address"),
