@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.tracker.api.caller import calling, scoped, serving
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.api.answer import Refused
-from tracker.api.unsubscribes import from_csv as imported
+from tracker.api.unsubscribes_given import from_csv as imported
 from tracker.cli import main
 from tracker.store.database import Store
 from tracker.store.row import row
