@@ -85,6 +85,22 @@ async def test_what_is_erased_is_gone_everywhere_and_the_log_says_so_without_a_n
     assert ANN not in log.text
 
 
+async def test_what_comes_in_behind_an_erasure_is_left_out_under_whatever_name(
+    tmp_path: Path, store_url: str
+) -> None:
+    async with live(tmp_path, events=0, where=store_url) as api, api.client() as client:
+        hidden = pseudonym(ANN, pseudonym_key(Keyring.load(tmp_path / "keyring.json")))
+        await client.delete(f"/v1/recipients/{ANN}")
+        late, later = json.loads(event(1, ANN)), json.loads(event(2, ANN)) | {"timestamp": 5e9}
+        said = [
+            (await client.post("/v1/news.example/events", json=one)).json()["events"][0]["status"]
+            for one in (late, late | {"recipient": hidden}, later, late | {"recipient": BOB})
+        ]
+        left = await client.get("/v3/news.example/events", params={"ascending": "yes"})
+    assert said == ["duplicate", "duplicate", "accepted", "accepted"]
+    assert [one["recipient"] for one in left.json()["items"]] == [BOB, ANN]
+
+
 async def test_a_key_for_one_domain_reaches_the_persons_data_there_alone(
     tmp_path: Path, store_url: str
 ) -> None:
