@@ -349,9 +349,7 @@ def told(document: dict[str, Any]) -> Fault:
     return edited(edit)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     step=st.sampled_from(STEPS),
     body=documents,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous.encoding import base64_encode
 
@@ -280,13 +280,11 @@ cursors = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(cursors)
 def test_a_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
     assert opened(sealed(cursor)) == cursor
 
 
-@settings(deadline=None)
 @given(cursors.filter(lambda cursor: cursor.place is not None))
 def test_an_empty_page_is_left_the_way_it_was_reached(cursor: Cursor) -> None:
     onward, backward = cursor.around([])
@@ -330,7 +328,6 @@ async def test_a_link_that_was_tampered_with_is_refused(
     assert list(answer.json()) == ["message"]
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_bytes_that_are_no_cursor_are_refused(content: bytes) -> None:
     with pytest.raises(Refused, match="there is no such page"):

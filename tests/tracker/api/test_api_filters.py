@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.api.filters import BadFilter, parse, parse_one
@@ -121,7 +121,6 @@ def test_filters_are_bounded_together(filters: list[tuple[str, str]]) -> None:
 pieces = st.sampled_from(["a", "bé", "AND", "OR", "NOT", "(", ")", '"', '"x y"', ">5", "<", "\\"])
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(list(FIELDS)),
     st.text(max_size=30) | st.lists(pieces, max_size=20).map(" ".join),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.api.answer import Refused
@@ -105,7 +105,6 @@ def test_a_parameter_of_the_range_is_given_once() -> None:
         requested([("begin", "1"), ("begin", "2"), ("ascending", "yes")], NOW)
 
 
-@settings(deadline=None)
 @given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [-+]?\w+", fullmatch=True))
 def test_any_text_is_a_time_or_is_refused(text: str) -> None:
     try:

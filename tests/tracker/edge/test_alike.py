@@ -256,9 +256,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(pieces, max_size=8).map("".join), st.lists(st.integers(0, 600), max_size=4))
 def test_both_answer_alike_whatever_comes(
     tmp_path_factory: pytest.TempPathFactory, sent: str, cuts: list[int]

@@ -116,9 +116,7 @@ async def _follow(copy: Copy, suppressions: Suppressions, at_once: int) -> None:
         copy.take(changes)
 
 
-@settings(
-    max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.tuples(DECISIONS, st.booleans()), max_size=5), at_once=st.integers(1, 3))
 def test_whoever_follows_the_changes_knows_what_the_store_knows(
     store_url: str,

@@ -188,7 +188,7 @@ def test_whole_frames_are_read_wherever_the_rest_was_torn(tmp_path: Path, how: s
 
 
 @given(st.integers(0, 4095), st.integers(1, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_flipped_byte_ends_the_segment_there(
     tmp_path_factory: pytest.TempPathFactory, place: int, flip: int
 ) -> None:

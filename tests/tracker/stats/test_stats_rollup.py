@@ -233,7 +233,6 @@ def counted_afresh(rows: Iterable[Row]) -> Counter[tuple[int, str]]:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its own domain
 )
 @given(batches=st.lists(st.lists(EVENTS, max_size=8), max_size=5))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects.sqlite import aiosqlite
 
@@ -163,7 +163,6 @@ times = st.integers(START - 1, START + 21).map(lambda seconds: seconds * 1_000_0
 places = st.sampled_from(ROWS).map(lambda row: Key(row.at, row.id))
 
 
-@settings(deadline=None)
 @given(
     walk=st.builds(
         Walk,
@@ -177,7 +176,6 @@ def test_a_walk_finds_what_meets_its_conditions(database: Path, walk: Walk) -> N
     assert walked(database, walk) == expected(ROWS, walk)
 
 
-@settings(deadline=None)
 @given(
     walk=st.builds(
         Walk,

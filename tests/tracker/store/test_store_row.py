@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.store.documents import DOMAIN, START, document
@@ -111,13 +111,11 @@ def test_texts_are_folded(fold: Any, text: str, folded: str) -> None:
     assert fold(text) == folded
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_a_word_is_found_in_every_text_that_holds_it(before: str, after: str) -> None:
     assert words("needle") in words(f"{before} Needle, {after}")
 
 
-@settings(deadline=None)
 @given(st.floats(0, LATEST / 1_000_000))
 def test_a_time_is_kept_to_the_microsecond(timestamp: float) -> None:
     assert abs(row(document(timestamp=timestamp)).at / 1_000_000 - timestamp) < 1e-6
