@@ -241,7 +241,7 @@ async def measure(where: str, sizes: Sequence[int], traffic: Traffic, rival: Riv
         print(f"\n### {size:,} events\n", flush=True)
         while stored < size:
             took, upto = Took(), min(size, stored - stored % MILLION + MILLION)
-            database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]
+            database.FOLLOWERS = tuple(timed(each, took) for each in followers)  # type: ignore[misc]  # of as many
             await filling.grow(stored, upto, took)
             stored = upto
             met = "met" if took.events / took.wall >= RATE else f"**not met**: {RATE:,}"

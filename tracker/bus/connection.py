@@ -177,7 +177,7 @@ class Connection:
                 return
         # nats-py waits for a server that reads nothing, and has no other way out of that.
         if transport := self._client._transport:
-            transport.close()  # type: ignore[no-untyped-call]
+            transport.close()  # type: ignore[no-untyped-call]  # nats-py has no types there
 
     async def _connect(self, identity: Identity, name: str) -> None:
         connected = False
@@ -189,7 +189,7 @@ class Connection:
                     error_cb=self._note,
                     closed_cb=self._end,
                     allow_reconnect=False,
-                    connect_timeout=CONNECT_WITHIN,  # type: ignore[arg-type]
+                    connect_timeout=CONNECT_WITHIN,  # type: ignore[arg-type]  # a float does as well
                     reconnect_time_wait=0,
                     max_reconnect_attempts=1,
                     ping_interval=PING_EVERY,
@@ -244,7 +244,7 @@ class Inbox:
         """Have nothing more sent there, and what was sent taken. Raises BusUnavailable."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await self._subscription.drain()  # type: ignore[no-untyped-call]
+                await self._subscription.drain()  # type: ignore[no-untyped-call]  # nats-py has no types there
         except (Error, OSError, TimeoutError) as error:
             raise BusUnavailable(f"the connection ended: {_said(error)}") from error
 

@@ -122,7 +122,7 @@ async def test_no_address_is_kept(store: Store) -> None:
         kept = [
             value
             for table in ("erasure", "erasure_key")
-            for found in await connection.exec_driver_sql(f"SELECT * FROM {table}")  # noqa: S608
+            for found in await connection.exec_driver_sql(f"SELECT * FROM {table}")  # noqa: S608 - ours
             for value in found
             if isinstance(value, bytes)
         ]
