@@ -185,7 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         receiver = cast(_Server, self.server).receiver
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever posted was killed at it
+            self.close_connection = True
+            return
         posted = Posted(self.path, dict(self.headers.items()), body)
         receiver.posted.append(posted)
         answer = 422 if receiver.refuse(posted) else receiver.answer(self.path)
