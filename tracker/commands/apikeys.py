@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rewriter.keyring import BadDomain, canonical_domain
 from tracker.api.keys import fresh
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import printable
+from tracker.commands.shown import cell, printable
 from tracker.commands.stored import stored, there, who
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
@@ -73,7 +73,7 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
     else:
         table = Table(*(Column(name, overflow="fold") for name in rows[0]), box=None)
         for row in rows:
-            table.add_row(*(printable(cell) for cell in row.values()))
+            table.add_row(*map(cell, row.values()))
         Console().print(table)
 
 

@@ -19,7 +19,7 @@ from tracker.bus.publishing import Publisher, TooLarge
 from tracker.bus.standing import standing
 from tracker.commands.consume import source
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import listed, printable
+from tracker.commands.shown import cell, listed
 from tracker.commands.stored import log_change
 from tracker.health import counted
 from tracker.mistake import Exit, Mistake
@@ -46,7 +46,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     else:
         table = Table.grid(padding=(0, 2))
         for name, says in found.items():
-            table.add_row(name, printable(says))
+            table.add_row(name, cell(says))
         Console(highlight=False, soft_wrap=True).print(table)
 
 

@@ -16,6 +16,7 @@ from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import line
 from tracker.mistake import Exit, Mistake
 from tracker.roles import API_KEY
+from tracker.store.posted import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ def events(
     key_file: Annotated[Path | None, typer.Option(help="Else api.key in the data folder.")] = None,
 ) -> None:
     """Show events, oldest first."""
+    if event is not None and event.lower() not in KINDS:
+        raise Mistake(f"there is no event {event!r}; there are {', '.join(KINDS)}", Exit.USAGE)
     settings = configured(config)
     key = api_key(key_file or settings.data / API_KEY)
     filters = {"event": event, "recipient": recipient}

@@ -22,6 +22,11 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in str(text))
 
 
+def cell(text: object) -> Text:
+    """Return a cell of a table; brackets in it are no markup."""
+    return Text(printable(text))
+
+
 def listed(rows: Sequence[Mapping[str, str]], *, as_json: bool, none: str) -> None:
     """Print rows: as JSON, or as a table with a column for each field, or the sentence for none."""
     if as_json:
@@ -31,8 +36,7 @@ def listed(rows: Sequence[Mapping[str, str]], *, as_json: bool, none: str) -> No
     else:
         table = Table(*rows[0])
         for row in rows:
-            # As text: brackets in a cell are no markup.
-            table.add_row(*(Text(printable(cell)) for cell in row.values()))
+            table.add_row(*map(cell, row.values()))
         Console().print(table)
 
 

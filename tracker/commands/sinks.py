@@ -14,7 +14,7 @@ from tracker import health, size
 from tracker.commands import dead
 from tracker.commands.booked import booked, known, running
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import printable
+from tracker.commands.shown import cell, printable
 from tracker.commands.stored import log_change
 from tracker.forwarding import roll
 from tracker.forwarding.standing import SinkStanding, State, Waiting, standings
@@ -48,13 +48,13 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
     table = Table("sink", "state", "waiting", "behind", "dead", "missed", "last error")
     for one in found:
         table.add_row(
-            printable(one.name),
+            cell(one.name),
             Text(one.state, COLOURS[one.state]),
             _hits(one.lag),
             health.lasting(one.lag.seconds),
             str(one.dead_letters),
             _missed(one),
-            printable(one.last_error) if one.failures else "",
+            cell(one.last_error) if one.failures else "",
         )
     Console().print(table)
 

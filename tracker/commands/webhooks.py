@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.shown import printable
-from tracker.commands.stored import stored, who
+from tracker.commands.shown import cell, printable
+from tracker.commands.stored import stored, there, who
 from tracker.domains import BadSetting, canonical_name
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
@@ -185,19 +185,19 @@ def show(rows: Sequence[dict[str, str]]) -> None:
     columns = (Column(name, overflow="fold", no_wrap=name in PLAIN) for name in rows[0])
     table = Table(*columns, box=None)
     for row in rows:
-        table.add_row(*(printable(cell) for cell in row.values()))
+        table.add_row(*map(cell, row.values()))
     Console().print(table)
 
 
 async def _all(settings: Settings, domain: str | None) -> list[Hook]:
-    async with stored(settings) as store:
+    async with there(settings) as store:
         return await Webhooks(store).all(domain)
 
 
 async def _add(settings: Settings, domain: str, kinds: Sequence[Kind], webhook: Webhook) -> None:
     async with _checked(settings, webhook.urls) as store:
-        there = await Webhooks(store).of(domain)
-        if taken := next((kind for kind in kinds if kind in there), None):
+        registered = await Webhooks(store).of(domain)
+        if taken := next((kind for kind in kinds if kind in registered), None):
             raise WebhookExists(domain, taken)
         for kind in kinds:
             await Webhooks(store).add(domain, kind, webhook, who=who())
@@ -207,35 +207,35 @@ async def _change(
     settings: Settings, domain: str, kind: str, fields: dict[str, Any]
 ) -> Sequence[Kind]:
     async with _checked(settings, fields["urls"] or ()) as store:
-        for one in (kinds := await _there(store, domain, kind)):
+        for one in (kinds := await _meant(store, domain, kind)):
             await Webhooks(store).change(domain, one, who=who(), **fields)
     return kinds
 
 
 async def _remove(settings: Settings, domain: str, kind: str) -> Sequence[Kind]:
-    async with stored(settings) as store:
-        for one in (kinds := await _there(store, domain, kind)):
+    async with there(settings) as store:
+        for one in (kinds := await _meant(store, domain, kind)):
             await Webhooks(store).remove(domain, one, who=who())
     return kinds
 
 
 async def _test(settings: Settings, domain: str, kind: str) -> list[Tried]:
-    async with stored(settings) as store, _client(settings) as client:
+    async with there(settings) as store, _client(settings) as client:
         keys = await SigningKeys(store).of(domain)
         webhooks = await Webhooks(store).of(domain)
         return [
             await tried(client, keys, domain, one, url, batch=webhooks[one].batch > 1)
-            for one in await _there(store, domain, kind)
+            for one in await _meant(store, domain, kind)
             for url in webhooks[one].urls
         ]
 
 
-async def _there(store: Store, domain: str, kind: str) -> Sequence[Kind]:
+async def _meant(store: Store, domain: str, kind: str) -> Sequence[Kind]:
     """Return the kinds that are meant, each of which has a webhook; of all, those that have."""
-    there = await Webhooks(store).of(domain)
-    kinds = [one for one in _kinds(kind) if one in there or kind != ALL]
-    if not kinds or any(one not in there for one in kinds):
-        raise NoWebhook(domain, next((one for one in kinds if one not in there), "anything"))
+    found = await Webhooks(store).of(domain)
+    kinds = [one for one in _kinds(kind) if one in found or kind != ALL]
+    if not kinds or any(one not in found for one in kinds):
+        raise NoWebhook(domain, next((one for one in kinds if one not in found), "anything"))
     return kinds
 
 

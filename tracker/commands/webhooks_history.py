@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from tracker.commands.options import AsJson, Config, configured
-from tracker.commands.stored import stored, who
+from tracker.commands.stored import there, who
 from tracker.commands.webhooks import Domain, plainly, show, written
 from tracker.domains import canonical_name
 from tracker.mistake import Exit, Mistake
@@ -76,13 +76,13 @@ def _delivered(one: Delivery) -> dict[str, str]:
 async def _history(
     settings: Settings, domain: str, limit: int, kind: Kind | None, state: State | None
 ) -> list[Delivery]:
-    async with stored(settings) as store:
+    async with there(settings) as store:
         return await History(store).newest(domain, limit, kind=kind, state=state)
 
 
 async def _redeliver(settings: Settings, domain: str, number: int | None) -> int:
     now = time.time_ns() // 1_000
-    async with stored(settings) as store:
+    async with there(settings) as store:
         if number is None:
             return await History(store).redeliver_failed(domain, now, who=who())
         await History(store).redeliver(domain, number, now, who=who())

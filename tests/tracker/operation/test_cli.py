@@ -45,6 +45,12 @@ def nobody() -> Iterator[None]:
             " see 'tracker events --help'",
         ),
         (
+            ["events", "--event", "clickd"],
+            "there is no event 'clickd'; there are accepted, rejected, delivered, failed, opened,"
+            " clicked, unsubscribed, complained, stored, list_member_uploaded,"
+            " list_member_upload_error, list_uploaded, resubscribed",
+        ),
+        (
             ["audit", "--limit", "all"],
             "Invalid value for '--limit': should be a whole number; see 'tracker audit --help'",
         ),
@@ -72,6 +78,8 @@ def test_a_slip_is_told_with_where_to_read_on(
         ["domains", "snapshot"],
         ["domains", "sending", "example.com"],
         ["apikeys", "list"],
+        ["webhooks", "list"],
+        ["webhooks", "history", "example.com"],
     ],
 )
 def test_in_a_wrong_folder_nothing_is_told_as_if_it_were_so_and_nothing_is_made(

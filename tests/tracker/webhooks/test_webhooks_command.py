@@ -17,6 +17,7 @@ def _own_receivers(folder: object, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_urls_are_added_shown_changed_tested_and_removed(
     tracker: Tracker, receiver: Receiver
 ) -> None:
+    tracker("webhooks", "key")  # makes the store
     assert "No webhook is registered" in tracker("webhooks", "list").out
     url = receiver.url("/hook")
     added = tracker("webhooks", "add", "News.example", "opened,clicked", url)
@@ -61,6 +62,7 @@ def test_a_test_that_is_not_taken_is_told_by_the_exit_status(
 def test_what_is_wrong_is_one_sentence(
     tracker: Tracker, arguments: tuple[str, ...], sentence: str
 ) -> None:
+    tracker("webhooks", "key")  # makes the store
     said = tracker("webhooks", *arguments)
     assert said.status == Exit.DATA
     assert sentence in said.err
@@ -68,6 +70,7 @@ def test_what_is_wrong_is_one_sentence(
 
 
 def test_history_is_empty_before_anything_was_posted(tracker: Tracker) -> None:
+    tracker("webhooks", "key")  # makes the store
     assert tracker("webhooks", "history", "news.example").out == "Nothing was posted yet.\n"
     assert tracker("webhooks", "redeliver", "news.example", "--failed").out.startswith("0 ")
     assert tracker("webhooks", "redeliver", "news.example").status == Exit.USAGE
