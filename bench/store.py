@@ -267,6 +267,7 @@ def main() -> None:
     parser.add_argument("--store", metavar="URL", help="a PostgreSQL database instead of a file")
     arguments = parser.parse_args()
     child.look_for_cycles_seldom()  # as the office does
+    child.take_turns_often()
     with TemporaryDirectory(dir=arguments.folder) as folder, ExitStack() as running:
         path = arguments.keep or Path(folder) / "store.db"
         rival = Rival(path.with_suffix(".rival.db")) if arguments.rival else None

@@ -37,6 +37,7 @@ def main() -> None:
     # It tells of each failure by itself, at length; ours say it once, in a sentence.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     child.look_for_cycles_seldom()
+    child.take_turns_often()
     uvloop.run(work(settings))
 
 

@@ -89,6 +89,7 @@ def main() -> None:
     # It logs the URL of each request, and that of a webhook may hold a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     child.look_for_cycles_seldom()
+    child.take_turns_often()
     try:
         uvloop.run(work(settings))
     except Mistake as mistake:
