@@ -6,7 +6,7 @@ to wait for; each once, however often it was published within the stream's windo
 What no stream took is offered again within moments, and then comes behind what was taken meanwhile:
 order is a help to whoever looks, and nothing that the store goes by.
 
-Acknowledgements are awaited together: one core publishes 35,000 messages a second (`bench/bus.py`),
+Acknowledgements are awaited together: one core publishes 30,000 messages a second (`bench/bus.py`),
 where one by one there are as many as there are round trips.
 """
 
