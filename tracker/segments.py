@@ -36,9 +36,9 @@ class Segments:
         self._lock: int | None = None
 
     def begin(self) -> Path:
-        """Make the stream's folder and return it; the first segment is ready if there is room.
+        """Make the stream's folder and return it; `prepare` comes next, or the first write.
 
-        Raises OSError if there is no room for the folder either.
+        Raises OSError if there is no room for it.
         """
         self.folder.mkdir(mode=0o700, parents=True)
         try:
@@ -48,15 +48,24 @@ class Segments:
             shutil.rmtree(self.folder, ignore_errors=True)  # without its lock it passes for alive
             raise
         self.begun = True
+        return self.folder
+
+    def prepare(self) -> None:
+        """Make the first segment ready, if there is room.
+
+        Where there is none, trying takes the last of it for a moment: what else the folder is to
+        hold goes before.
+        """
         self._prepare_next()
         with contextlib.suppress(OSError):  # the first write tries again, and tells
             self._segment = self._take_next()
-        return self.folder
 
     def write(self, records: list[bytes]) -> int:
         """Write one frame durably and return its size. Raises OSError; the next call tries anew."""
         if not self.begun:
             self.begin()
+        if not self._number:
+            self.prepare()
         if self._segment is None:
             self._segment = self._take_next()
         try:

@@ -107,10 +107,13 @@ def begun(segments: Segments) -> Counters:
     Where that fails, readers are answered all the same, and every write tries again to begin.
     """
     try:
-        return Counters.create(segments.begin())
+        counters = Counters.create(segments.begin())
     except OSError as error:
         logger.error("spool_failing", extra={"reason": str(error)})
-        return Counters.unmapped()
+        counters = Counters.unmapped()
+    if segments.begun:
+        segments.prepare()  # only now: it would take the counters' room for a moment
+    return counters
 
 
 async def serve(

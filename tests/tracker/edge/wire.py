@@ -154,6 +154,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     segments = Segments(folder, 1 << 20)
     segments.begin()
+    segments.prepare()
     counters = Counters.create(segments.folder)
     spool = Spool(segments, counters, **spool_settings)
     edge = Edge(

@@ -75,6 +75,7 @@ class Worker:
     def __init__(self, spool: Path) -> None:
         self.segments = Segments(spool, SEGMENT_BYTES)
         self.segments.begin()
+        self.segments.prepare()
         self.counters = Counters.create(self.segments.folder)
         self.name = self.segments.folder.name
         self.alive = True

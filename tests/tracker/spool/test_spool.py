@@ -60,6 +60,7 @@ def run(folder: Path, act: Callable[[Spool, Segments], Awaitable[None]], **given
     async def acted() -> None:
         segments = Segments(folder, given.pop("segment_bytes", SMALL))
         segments.begin()
+        segments.prepare()
         spool = Spool(segments, Counters.create(segments.folder), **given)
         try:
             await act(spool, segments)
@@ -355,6 +356,7 @@ def test_what_cannot_be_written_before_the_end_is_counted_as_lost(
     async def acted() -> int:
         segments = Segments(tmp_path, SMALL)
         segments.begin()
+        segments.prepare()
         counters = Counters.create(segments.folder)
         spool = Spool(segments, counters)
         failing(monkeypatch, "pwritev", 1000)
@@ -379,6 +381,7 @@ from tracker.spool import Spool
 async def main():
     segments = Segments(Path(sys.argv[1]), 1 << 20)
     segments.begin()
+    segments.prepare()
     spool = Spool(segments, Counters.create(segments.folder))
     number = 0
     def add(number):
