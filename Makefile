@@ -17,7 +17,7 @@ help: ## show what can be made
 run: $(READY) ## start everything on loopback, rewrite a newsletter, show events as they come in
 	@$(BIN)/tracker demo
 
-test: $(READY) ## run the tests, on every core; ARGS= for pytest
+test: $(READY) ## run the tests, side by side; ARGS= for pytest
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist loadgroup $(ARGS)
 
 lint: $(READY) ## check style, types and the direction of imports

@@ -1,6 +1,7 @@
 """The spool: what was acknowledged is on disk and is read once, whatever happened in between."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from tests.patience import wait_for
 from tracker import segment
-from tracker.counters import Counter, Counters, read
+from tracker.counters import FILE, Counter, Counters, read
+from tracker.edge.worker import begun
 from tracker.hit import Hit, HitIds, encode
 from tracker.reader import START, Position, SpoolReader, Stream
 from tracker.segment import Segment, SegmentFull
@@ -81,6 +83,25 @@ def test_a_hit_can_be_read_when_its_waiter_is_called(tmp_path: Path) -> None:
         assert numbers(only(tmp_path)) == [1]
 
     run(tmp_path, act)
+
+
+def test_a_worker_counts_where_losses_are_read_on_a_disk_without_room_for_a_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A segment that is tried takes all the room there is, and the counters would find none."""
+    segments = Segments(tmp_path, SMALL)
+    found: list[bool] = []
+
+    def prepare(path: Path, size: int) -> Segment:
+        found.append((path.parent / FILE).exists())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Segment, "prepare", prepare)
+    counters = begun(segments)
+    counters.cells[Counter.LOST] = 3
+    assert read(segments.folder)[Counter.LOST] == 3
+    assert found[0]
+    segments.close()
 
 
 def test_hits_that_arrive_together_share_one_write(tmp_path: Path) -> None:
