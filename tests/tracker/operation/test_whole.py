@@ -117,20 +117,16 @@ def test_events_are_told_by_domain_kind_and_recipient(served: Running, tracker: 
     assert ["clicked" in line and "https://x.example/" in line for line in shown] == [True] * 3
 
 
-def test_what_was_answered_before_the_stop_is_told_after_it(
-    served: Running, tracker: Tracker
-) -> None:
-    for number in range(20):
-        click(served.addresses[0], f"{number}@example.net")
+def test_what_was_answered_before_the_stop_is_told_after_it(served: Running) -> None:
+    recipients = {f"{number}@example.net" for number in range(20)}
+    for recipient in recipients:
+        click(served.addresses[0], recipient)
     served.process.send_signal(signal.SIGTERM)
     assert served.process.stderr is not None
     served.process.stderr.read()
     assert served.process.wait() == 0
-    with running("office") as office:
-        told = tracker("events", "--json", "--url", f"http://{office.addresses[0]}").out
-    assert {json.loads(line)["recipient"] for line in told.splitlines()} == {
-        f"{number}@example.net" for number in range(20)
-    }
+    with running("office") as office, following(office.addresses[0]) as follower:
+        assert set(follower.recipients(20)) == recipients
 
 
 def test_a_killed_office_comes_back_and_nothing_is_missing(served: Running) -> None:
