@@ -52,14 +52,20 @@ class Access:
     key: Path | None = None
 
     def configuration(self) -> dict[str, Any]:
-        """Say it as the server's configuration does."""
+        """Say it as the server's configuration does.
+
+        By itself a server hangs up on whoever takes two seconds to shake hands, or to say who
+        they are.
+        """
         said: dict[str, Any] = {}
         if self.user:
-            said["authorization"] = {"user": self.user, "password": self.password}
+            who = {"user": self.user, "password": self.password}
+            said["authorization"] = {**who, "timeout": PATIENCE}
         if self.token:
-            said["authorization"] = {"token": self.token}
+            said["authorization"] = {"token": self.token, "timeout": PATIENCE}
         if self.chain and self.key:
-            said["tls"] = {"cert_file": str(self.chain), "key_file": str(self.key)}
+            files = {"cert_file": str(self.chain), "key_file": str(self.key)}
+            said["tls"] = {**files, "timeout": PATIENCE}
         return said
 
 

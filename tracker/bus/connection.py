@@ -147,9 +147,13 @@ class Connection:
         what: str,
         question: Mapping[str, Any] | None,
         kind: type[Answer],
-        within: float = ANSWER_WITHIN,
+        within: float | None = None,
     ) -> Answer:
-        """Ask JetStream, such as `STREAM.INFO.EVENTS`. Raises ApiError and BusUnavailable."""
+        """Ask JetStream, such as `STREAM.INFO.EVENTS`. Raises ApiError and BusUnavailable.
+
+        It has `within` seconds, ANSWER_WITHIN unless told otherwise.
+        """
+        within = ANSWER_WITHIN if within is None else within
         body = msgspec.json.encode(question) if question else b""
         try:
             answer = await self._client.request(f"$JS.API.{what}", body, timeout=within)
@@ -255,6 +259,8 @@ def _said(error: BaseException) -> str:
         return f"shows a certificate that isn't trusted: {error.verify_message}"
     if isinstance(error, OSError) and error.errno:
         return f"refuses: {os.strerror(error.errno)}"  # asyncio has words of its own
+    if isinstance(error, ConnectionError):
+        return "ends the connection"  # in the middle of a handshake, of which asyncio says nothing
     text = str(error).removeprefix("nats: ").strip().strip("'")
     if "authorization violation" in text.lower():
         return "lets nobody in with this user, password, token or credentials"

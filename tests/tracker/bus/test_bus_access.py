@@ -15,6 +15,7 @@ from tests.servers.authority import Authority
 from tests.servers.nats import Access, Nats
 from tests.tracker.bus.authority import USER, Identity, trusted
 from tests.tracker.bus.parts import (
+    PATIENCE,
     address,
     connected,
     consuming,
@@ -31,6 +32,8 @@ from tracker.bus.credentials import BadCredentials, Credentials
 from tracker.bus.message import Message
 from tracker.bus.stream import ensure
 from tracker.store.database import Store
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 async def use(url: str, **environment: str) -> None:
@@ -111,10 +114,26 @@ def test_a_password_is_never_sent_in_the_clear_where_tls_is_demanded() -> None:
     assert not heard
 
 
+def test_a_server_that_hangs_up_in_the_middle_of_a_handshake_is_told() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"tls_required":true,"max_payload":1048576}\r\n')
+        await reader.read(1 << 16)
+        writer.close()
+
+    async def act() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(BusUnavailable, match=f"127.0.0.1:{port} ends the connection$"):
+                await use(f"nats://127.0.0.1:{port}/E?tls=on")
+
+    asyncio.run(act())
+
+
 def test_credentials_let_one_in(tmp_path: Path) -> None:
     configuration, creds = trusted()
     (written := tmp_path / "edge.creds").write_text(creds)
-    with servers.running(tmp_path, **configuration) as server:
+    patient = {"timeout": PATIENCE}
+    with servers.running(tmp_path, authorization=patient, **configuration) as server:
         asyncio.run(use(f"nats://{server.hosts}/E?creds={written}"))
         _, others = trusted()
         written.write_text(others)
@@ -137,7 +156,6 @@ CONSUMER = [
 def test_users_need_no_more_than_the_documentation_allows_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "PATIENCE", 0.3)
     documented = (Path(__file__).parents[3] / "docs/bus.md").read_text()
     assert [one for one in EDGE + CONSUMER if f'"{one}"' not in documented] == []
     users = [
@@ -148,7 +166,8 @@ def test_users_need_no_more_than_the_documentation_allows_them(
         }
         for name, allowed in (("edge", EDGE), ("consumer", CONSUMER))
     ]
-    with servers.running(tmp_path, authorization={"users": users}) as server:
+    authorization = {"users": users, "timeout": PATIENCE}
+    with servers.running(tmp_path, authorization=authorization) as server:
         edge, consumer = (
             f"nats://{one}:{one}@{server.hosts}/EVENTS" for one in ("edge", "consumer")
         )
@@ -160,8 +179,11 @@ def test_users_need_no_more_than_the_documentation_allows_them(
                 await until(lambda: settled(consumer))
             assert len(await stored(store)) == 3
             await store.close()
+            # What isn't allowed isn't answered either.
+            monkeypatch.setattr(publishing, "PATIENCE", 0.3)
             with pytest.raises(BusUnavailable, match="permissions violation for publish to"):
                 await publish(consumer, *made(consumer, *some(0, 1)))
+            monkeypatch.setattr(connection, "ANSWER_WITHIN", 0.3)
             with pytest.raises(BusUnavailable, match="permissions violation for publish to"):
                 await use(f"nats://edge:edge@{server.hosts}/OTHER")
 

@@ -16,6 +16,8 @@ from tracker.bus.pulling import Puller
 from tracker.forwarding.ledger import FILE, Ledger
 from tracker.mistake import Exit
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 @pytest.fixture
 def url(nats: Nats, monkeypatch: pytest.MonkeyPatch) -> str:

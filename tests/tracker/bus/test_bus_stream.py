@@ -24,6 +24,7 @@ from tracker.bus.publishing import Publisher, TooLarge
 from tracker.bus.stream import Found
 from tracker.sinks import SinkUnavailable
 
+pytestmark = pytest.mark.usefixtures("patient")
 DAY = 86_400 * stream.NANOSECONDS
 
 

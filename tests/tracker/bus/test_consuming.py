@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.servers import nats as servers
 from tests.servers.nats import Nats
 from tests.tracker.bus.parts import (
+    PATIENCE,
     address,
     connected,
     consuming,
@@ -37,10 +38,12 @@ from tracker.store.database import Store
 from tracker.store.recipient import erase_recipient
 from tracker.store.row import Row
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Store]:
-    store = await Store.open(folder / "store.db", patience=0.1)
+async def opened(folder: Path, patience: float = PATIENCE) -> AsyncIterator[Store]:
+    store = await Store.open(folder / "store.db", patience=patience)
     try:
         yield store
     finally:
@@ -190,7 +193,7 @@ def test_a_store_that_is_away_gets_its_events_once_it_is_back(nats: Nats, tmp_pa
     url = own(nats)
 
     async def act() -> None:
-        async with opened(tmp_path) as store:
+        async with opened(tmp_path, patience=0.1) as store:
             other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             async with consuming(url, store) as consumer:
@@ -220,7 +223,7 @@ def test_what_a_consumer_held_when_it_was_told_to_stop_goes_to_another_at_once(
     async def act() -> None:
         # Kept until this goes to another by itself, it would be too late for any patience.
         await follow(url, ack_wait=3_600 * stream.NANOSECONDS)
-        async with opened(tmp_path) as store:
+        async with opened(tmp_path, patience=0.1) as store:
             other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             async with consuming(url, store, most=20) as consumer:

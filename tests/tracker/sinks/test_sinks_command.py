@@ -258,10 +258,11 @@ def test_a_running_back_office_pauses_resumes_and_replays_on_command(
         assert said.out.endswith("30 events brought to archive.\n"), said
         assert [json.loads(line)["id"] for line in lines()] == [event(n).id for n in range(30)]
         tracker("sinks", "pause", "archive")
+        # What it began before it saw that would go on with what is ordered now.
+        wait_for(lambda: "paused" in checked(office, "sink archive"), "the sink to be paused")
         path.unlink()
         again = tracker("sinks", "replay", "archive", "--since", "2025-01-01")
         assert "archive is paused: it begins once you say" in again.out
-        wait_for(lambda: "paused" in checked(office, "sink archive"), "the sink to be paused")
         assert not lines()
         tracker("sinks", "resume", "archive")
         wait_for(lambda: len(lines()) == 30)

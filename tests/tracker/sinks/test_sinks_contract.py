@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from rewriter.keyring import Keyring
+from tests.patience import PATIENCE
 from tests.tracker.bus.case import NatsCase
 from tests.tracker.forwarding.parts import Kept, Office, Offices, Worker, click, token
 from tests.tracker.sinks.contract import (
@@ -35,6 +36,8 @@ from tracker.event import Event
 from tracker.forwarding.dead import DeadLetters
 from tracker.hit import Hit
 from tracker.sinks import EventRefused, Sink, SinkUnavailable
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 CASES: dict[str, type[Case]] = {
     "store": StoreCase,
@@ -228,7 +231,7 @@ def test_an_event_that_can_never_be_taken_is_refused_and_costs_no_other(
 async def until_failing(office: Office) -> str:
     """Forward until the sink is known to be in trouble."""
     forwarder = office.forwarders[0]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not forwarder.progress.trouble:
             await office.drain()
     return forwarder.progress.trouble
@@ -253,7 +256,7 @@ def test_a_sink_that_is_away_delays_no_other_and_has_everything_once_it_is_back(
         assert trouble[-1] not in ".\n"
         assert list(other.events) == [hit.id.hex() for hit in hits]
         await case.come_back()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not caught_up(office):
                 await office.drain()
         await sink.close()
@@ -285,7 +288,7 @@ def test_a_sink_that_hangs_delays_no_other_and_has_everything_once_it_goes_on(
         assert not office.ledger.positions(sink.name)
         await case.go_on()
         patient = office_with(sink, other)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not caught_up(patient):
                 await patient.drain()
         await sink.close()
@@ -302,7 +305,7 @@ def test_only_known_errors_reach_whoever_delivers(case: Leaving) -> None:
         sink = await case.open()
         await case.leave()
         with pytest.raises((SinkUnavailable, EventRefused)) as caught:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await sink.deliver(BATCHES[0])
         assert str(caught.value).strip()
         await case.come_back()

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import itertools
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,8 +112,9 @@ def test_a_file_of_yesterday_is_closed_before_today_begins(tmp_path: Path) -> No
     path = tmp_path / "events.jsonl"
     daily = Rotation(period=86_400)
     asyncio.run(deliver(FileSink(path, rotation=daily), [event(1)]))
-    os.utime(path, (time.time() - DAY, time.time() - DAY))
-    asyncio.run(deliver(FileSink(path, rotation=daily), [event(2)], [event(3)]))
+    os.utime(path, (NOON - DAY, NOON - DAY))
+    today = FileSink(path, rotation=daily, clock=lambda: NOON)
+    asyncio.run(deliver(today, [event(2)], [event(3)]))
     assert [int(id_) for id_, _ in told(lines(path))] == [2, 3]
     assert content(tmp_path) == [1, 2, 3]
 
