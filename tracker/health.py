@@ -27,11 +27,15 @@ NO_SPACE: Final = 128 << 20  # bytes: what eight workers allocate at once
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The worst status among the checks, what each of them says, and the status of each."""
+    """The worst status among the checks, what each of them says, and the status of each.
+
+    `folder` is the mark of the data folder that all this is about, where it is about one.
+    """
 
     status: Status
     checks: dict[str, str]
     statuses: dict[str, Status] = {}
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class SinkFacts:
     paused: bool = False
 
 
-def health(checks: Mapping[str, Check]) -> Health:
+def health(checks: Mapping[str, Check], folder: str = "") -> Health:
     """Put the checks together."""
     found: list[Status] = [check.status for check in checks.values()]
     worst: Status = min(found, key=WORST_FIRST.index, default="ok")
@@ -79,6 +83,7 @@ def health(checks: Mapping[str, Check]) -> Health:
         worst,
         {name: check.says for name, check in checks.items()},
         {name: check.status for name, check in checks.items()},
+        folder,
     )
 
 

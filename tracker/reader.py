@@ -90,8 +90,9 @@ class Stream:
         present = segment.numbers(self.folder)
         left = [number for number in present if number >= after.segment]
         torn = 0
-        for number, following in zip(left, [*left, None][1:], strict=True):
-            over = not alive or (following is not None and self._begun(following))
+        for place, number in enumerate(left, 1):
+            # Not the next one alone: a worker whose disk fails leaves several that hold nothing.
+            over = not alive or any(map(self._begun, left[place:]))
             offset = after.offset if number == after.segment else 0
             with self._opened(number) as descriptor:
                 bodies, end = segment.frames(descriptor, offset, limit)
@@ -163,6 +164,14 @@ class Stream:
             while at < before.offset:
                 at += os.pwrite(file.fileno(), segment.ZEROS[: before.offset - at], at)
             os.fdatasync(file.fileno())
+
+    def unwiped(self) -> Position:
+        """Return where what was not written over begins, START if all is there. Raises OSError."""
+        for number in segment.numbers(self.folder)[:1]:
+            with self._opened(number) as descriptor:
+                begins = segment.unwiped(descriptor)
+            return Position(number, begins) if begins > segment.HEADER else START
+        return START
 
     def remove(self) -> None:
         """Remove the stream of a worker that is gone, with everything in it."""

@@ -66,7 +66,8 @@ def edge(
 def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -> Child:
     """Return the back office, which forwards hits and answers the API.
 
-    Beside edge workers it isn't vital: recipients are answered while a person mends the store.
+    Beside edge workers it isn't vital: recipients are answered while a person mends what keeps it
+    from starting.
     """
     told = OfficeSettings(
         data=str(settings.data),
@@ -89,6 +90,7 @@ def office(settings: Settings, listener: socket.socket, *, vital: bool = True) -
         spool_limit=settings.spool.limit,
         spool_reserve=settings.spool.reserve,
         certificates=_certificates(settings),
+        waits=not vital,
         log_format=logs.form(settings.log.format),
     )
     return _child("office", "tracker.office", told, told.listen_fds, vital=vital)

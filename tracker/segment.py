@@ -114,6 +114,17 @@ def count(body: bytes) -> int:
     return int.from_bytes(body[1:5], "big") if body[:1] == ARRAY else 0
 
 
+def unwiped(descriptor: int) -> int:
+    """Return where the first frame begins behind zeros; HEADER where none stand before it."""
+    rest = os.pread(descriptor, os.fstat(descriptor).st_size, HEADER)
+    first = HEADER + len(rest) - len(rest.lstrip(b"\0"))
+    # A frame begins with its length, whose lower bytes may be zero, too.
+    for start in range(first, max(first - FRAME.size // 2, HEADER), -1):
+        if frames(descriptor, start, 0)[0]:
+            return start
+    return HEADER
+
+
 def torn(descriptor: int, offset: int) -> int:
     """Return how many bytes behind `offset` were begun and never finished; the rest is zeros."""
     offset = max(offset, HEADER)

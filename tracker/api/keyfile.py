@@ -28,7 +28,9 @@ def read_keys(path: Path) -> list[str]:
     except OSError as error:
         raise KeyFileError(f"cannot use the API key file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise KeyFileError(f"the API key file {path} is not a text of one key a line") from error
+        raise KeyFileError(
+            f"the API key file {path} is not a text of one key a line: remove it to get a new one"
+        ) from error
     if mode & 0o077:
         raise KeyFileError(f"others can read the API key file {path}: run 'chmod 600 {path}'")
     keys = content.split()

@@ -1,7 +1,7 @@
 """API keys: who may ask what. A key is kept as its digest alone.
 
 Those of the key file open everything. All others are in the store, with a scope, domains and
-perhaps an end.
+perhaps an end. A key file that can't be used opens nothing until it is mended; the others do.
 
 Promise: a key that was revoked opens nothing FRESH_FOR later. While the store can't answer, the
 keys that it named last, to this process or to this machine's copy, go on opening what they opened,
@@ -9,15 +9,17 @@ for HONOURED_FOR and no longer; of any other it can't be told.
 """
 
 import asyncio
+import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
 from tracker.api.grant import BOOTSTRAP, Grant
-from tracker.api.keyfile import read_keys
+from tracker.api.keyfile import KeyFileError, read_keys
+from tracker.health import Check
 from tracker.shared.copy import Copy, CopyUnavailable
 from tracker.store.access import KeyRecord, KeyRecords, Scope
 from tracker.store.database import StoreUnavailable
@@ -25,6 +27,8 @@ from tracker.store.database import StoreUnavailable
 FRESH_FOR: Final = 1.0  # seconds
 AGAIN_AFTER: Final = 5.0  # seconds after which a store that is away is asked again
 HONOURED_FOR: Final = 86_400.0  # seconds: within a day somebody will have seen to the store
+
+logger = logging.getLogger(__name__)
 
 
 class ApiKeys:
@@ -39,6 +43,8 @@ class ApiKeys:
         copy: Copy | None = None,
     ) -> None:
         self._everything = dict.fromkeys(digests, BOOTSTRAP)
+        self._file: Path | None = None
+        self._trouble = ""  # why the key file can't be used
         self._records = records
         self._copy = copy
         self._clock = clock
@@ -56,8 +62,20 @@ class ApiKeys:
 
     @classmethod
     def load(cls, path: Path, records: KeyRecords | None = None, copy: Copy | None = None) -> Self:
-        """Read the key file, making it first if it is missing. Raises KeyFileError."""
-        return cls(map(digest, read_keys(path)), records, copy=copy)
+        """Take the keys of a file, which is made first if it is missing."""
+        keys = cls((), records, copy=copy)
+        keys._file = path
+        keys._read()
+        if keys._trouble:
+            logger.error("key_file_refused", extra={"why": keys._trouble})
+        return keys
+
+    def checks(self) -> Mapping[str, Check]:
+        """Tell of the key file, where it can't be used."""
+        self._read()
+        if not self._trouble:
+            return {}
+        return {"api keys": Check("degraded", f"{self._trouble}; until then no key in it opens")}
 
     async def grant(self, key: str) -> Grant | None:
         """Return what a key opens, None if it is no key of ours.
@@ -66,6 +84,7 @@ class ApiKeys:
         """
         # How long a look-up takes tells nothing: nobody can choose what a digest begins with.
         found = digest(key)
+        self._read()
         if everything := self._everything.get(found):
             return everything
         await self._refresh()
@@ -83,6 +102,16 @@ class ApiKeys:
         if self._records and self._noted:
             used, self._noted = self._noted, {}
             await self._records.used(used)
+
+    def _read(self) -> None:
+        """Read the key file, until it could be."""
+        if self._file is None:
+            return
+        try:
+            self._everything = dict.fromkeys(map(digest, read_keys(self._file)), BOOTSTRAP)
+            self._file, self._trouble = None, ""
+        except KeyFileError as error:
+            self._trouble = str(error)
 
     async def _refresh(self) -> None:
         if self._records is None:

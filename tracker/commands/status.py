@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tracker import roles, standing
+from tracker import folder, roles, standing
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import printable
 from tracker.health import Check, Health, Status, health
@@ -47,12 +47,25 @@ def _asked(settings: Settings) -> tuple[Check, dict[str, Check]]:
     url = f"http://[{host}]:{at.port}" if ":" in host else f"http://{host}:{at.port}"
     try:
         answer = httpx.get(f"{url}/readyz", timeout=ANSWER_WITHIN, trust_env=False)
-        said = msgspec.json.decode(answer.content, type=Health)
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
-        says = f"does not answer at {url}; what else stands here was read from files"
-        return Check("down", says), {}
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return _unasked(f"does not answer at {url}")
+    return heard(answer.content, url, folder.mark(settings.data))
+
+
+def heard(answer: bytes, url: str, mark: str) -> tuple[Check, dict[str, Check]]:
+    """Read what answered there, which is ours if it has our data folder's mark."""
+    try:
+        said = msgspec.json.decode(answer, type=Health)
+    except msgspec.MsgspecError:
+        return _unasked(f"is not what answers at {url}: another program listens there")
+    if said.folder != mark:
+        return _unasked(f"is not what answers at {url}: that tracker has another data folder")
     parts = {name: Check(said.statuses.get(name, "ok"), says) for name, says in said.checks.items()}
     return Check("ok", f"answers at {url}"), parts
+
+
+def _unasked(why: str) -> tuple[Check, dict[str, Check]]:
+    return Check("down", f"{why}; what else stands here was read from files"), {}
 
 
 def _places(settings: Settings) -> standing.Places:

@@ -75,6 +75,11 @@ create index replay_open on replay (sink) where not ended_at
 VERSION: Final = len(STEPS)
 
 DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+DAMAGED_SAYS: Final = (
+    " (the file is damaged or another's: stop the tracker, move {path}* aside and start it again."
+    " Every hit that waits is delivered, some to a sink that has them; what is lost are dead"
+    " letters, pauses, and what sinks missed)"
+)
 
 
 class LedgerUnavailable(Exception):
@@ -103,7 +108,7 @@ class Ledger:
         except sqlite3.Error as error:
             connection.close()
             damaged = getattr(error, "sqlite_errorcode", None) in DAMAGED
-            told = " (the file is damaged or another's: put back a copy)" if damaged else ""
+            told = DAMAGED_SAYS.format(path=path) if damaged else ""
             raise LedgerUnavailable(f"cannot use {path}: {error}{told}") from error
         return cls(connection)
 
@@ -158,11 +163,15 @@ class Ledger:
         return streams, dict(self.rows("select counter, value from total"))
 
     def wiping(self, stream: str, before: Position) -> None:
-        """Record that what a stream holds before a position is about to be written over."""
+        """Record that what a stream holds before a position is about to be written over, or was.
+
+        It is so for good: an earlier position changes nothing.
+        """
         with self.transaction() as ledger:
             ledger.execute(
                 "insert into wiped values (?, ?, ?) on conflict (stream)"
-                " do update set segment = excluded.segment, offset = excluded.offset",
+                " do update set segment = excluded.segment, offset = excluded.offset"
+                " where (excluded.segment, excluded.offset) > (segment, offset)",
                 (stream, before.segment, before.offset),
             )
 

@@ -51,7 +51,8 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     opens what they share. `retention_days` is how long events are kept, 0 for ever. `sinks` are the
     URLs of where events go, `spool_limit` how many bytes may wait for them (0: any number),
     `spool_reserve` how many of the disk stay free. `api_rate` is in requests a second and key.
-    Without `certificates` none are ordered.
+    Without `certificates` none are ordered. An office that `waits` tells on its listeners what
+    keeps it from starting until that is mended; another one leaves with it.
     """
 
     data: str
@@ -74,4 +75,5 @@ class OfficeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     spool_limit: int = 0
     spool_reserve: int = 0
     certificates: CertificateSettings | None = None
+    waits: bool = False
     log_format: Literal["json", "text"] = "json"

@@ -19,9 +19,8 @@ import uvloop
 from starlette.applications import Starlette
 
 from rewriter.keyring import KeyringError
-from tracker import child, geo, logs, published
+from tracker import child, folder, geo, logs, published
 from tracker.api.app import api
-from tracker.api.keyfile import KeyFileError
 from tracker.api.keys import ApiKeys
 from tracker.enrich import PlaceError, RulesError
 from tracker.forwarding import ledger
@@ -30,7 +29,7 @@ from tracker.forwarding.ledger import Ledger, LedgerUnavailable
 from tracker.forwarding.sweep import Sweep
 from tracker.metrics import Late, exposition
 from tracker.mistake import Exit, Mistake
-from tracker.office import OfficeSettings, webhooks
+from tracker.office import OfficeSettings, waiting, webhooks
 from tracker.office.certificates import Certificates
 from tracker.office.events import Events
 from tracker.office.forwarding import forwarding
@@ -55,12 +54,15 @@ REFRESH_EVERY: Final = 5.0  # seconds between looks at whether a City database w
 # What can be put right by a person: said in a sentence, with this exit status.
 STATUSES: Final = {
     KeyringError: Exit.CONFIG,
-    KeyFileError: Exit.CONFIG,
     PlaceError: Exit.CONFIG,
     RulesError: Exit.CONFIG,
     LedgerUnavailable: Exit.DATA,
     BadSink: Exit.CONFIG,
 }
+
+TOLD: Final[tuple[type[Exception], ...]] = (Mistake, *STATUSES)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,30 @@ def main() -> None:
 
 
 async def work(settings: OfficeSettings) -> None:
-    """Forward and answer until told to stop. Raises Mistake and what STATUSES names."""
-    stopping, ended = child.told_to_stop(), asyncio.Event()
+    """Forward and answer until told to stop.
+
+    Raises Mistake and what STATUSES names, unless it is to wait until that is mended.
+    """
+    stopping = child.told_to_stop()
     listeners = [socket.socket(fileno=descriptor) for descriptor in settings.listen_fds]
+    told = ""
+    while not stopping.is_set():
+        try:
+            await _working(settings, listeners, stopping)
+            return
+        except TOLD as error:
+            if not settings.waits:
+                raise
+            if (why := str(error)) != told:
+                logger.error("office_waits", extra={"why": why})
+            told = why
+        await waiting.tell(told, listeners, stopping, folder.mark(Path(settings.data)))
+
+
+async def _working(
+    settings: OfficeSettings, listeners: list[socket.socket], stopping: asyncio.Event
+) -> None:
+    ended = asyncio.Event()
     async with opened(settings) as office, asyncio.TaskGroup() as tasks:
         server = child.server(office.app, ANSWER_WITHIN)
         tasks.create_task(server.serve(listeners))
@@ -164,8 +187,10 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
                 **certificates.checks(),
                 **shared.checks(),
                 "webhooks": webhooks.check(posting.overview()),
+                **keys.checks(),
             },
             elsewhere=not any(isinstance(one.sink, StoreSink) for one in forwarders),
+            folder=folder.mark(Path(settings.data)),
         )
         figures = exposition(
             lambda: sweep.survey,

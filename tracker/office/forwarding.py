@@ -13,7 +13,7 @@ from tracker.forwarding.ledger import Ledger
 from tracker.forwarding.sweep import Sweep
 from tracker.mistake import Exit, Mistake
 from tracker.office import OfficeSettings
-from tracker.reader import SpoolReader
+from tracker.reader import START, SpoolReader
 from tracker.room import Bound
 from tracker.sinks import opening
 from tracker.sinks.opening import Opened
@@ -35,6 +35,11 @@ async def forwarding(
 ) -> AsyncIterator[Forwarding]:
     """Open the sinks. Raises Mistake, BadSink, LedgerUnavailable."""
     spool = _spool(Path(settings.spool))
+    for stream in spool.streams():
+        # A ledger that was lost, or is an old copy, doesn't know: whoever begins to read where
+        # zeros are would take them for the end.
+        if (begins := stream.unwiped()) > START:
+            book.wiping(stream.name, begins)
     urls = distinct(tuple(map(SinkUrl.parse, settings.sinks)))
     async with contextlib.AsyncExitStack() as closing:
         sinks = opening.sinks(urls, Opened(store, settings.webhooks.allow))

@@ -21,17 +21,19 @@ def readiness(
     knowledge: Callable[[], Mapping[str, Check]],
     *,
     elsewhere: bool = False,
+    folder: str = "",
 ) -> Callable[[], Awaitable[Health]]:
     """Return what answers `/readyz`. `knowledge` tells of the databases of places and the rules.
 
     Where events go `elsewhere` than into the store, hits are forwarded without it as with it.
+    `folder` is the mark of the data folder.
     """
 
     async def ready() -> Health:
         now = time.time()
         checks = dict(_checks(sweep, forwarders, now))
         found = await _store(store, "degraded" if elsewhere else "down")
-        return health.health(checks | {"store": found, **knowledge()})
+        return health.health(checks | {"store": found, **knowledge()}, folder)
 
     return ready
 

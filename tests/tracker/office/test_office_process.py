@@ -106,7 +106,6 @@ def test_no_address_and_no_token_reaches_the_log(
     ("mistake", "sentence"),
     [
         ("no keyring", "no keyring at"),
-        ("bad key file", "others can read the API key file"),
         ("bad ledger", "cannot use"),
         ("bad place", "the geo database"),
         ("bad spool", "cannot make the spool's folder"),
@@ -120,9 +119,6 @@ def test_what_cannot_be_opened_is_told_by_name(
     match mistake:
         case "no keyring":
             (tmp_path / "keyring.json").unlink()
-        case "bad key file":
-            (tmp_path / "api.key").write_text("key")
-            (tmp_path / "api.key").chmod(0o644)
         case "bad ledger":
             (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
         case "bad place":
@@ -163,6 +159,62 @@ def test_a_store_that_is_damaged_stops_nothing_else_and_joins_in_once_it_is_mend
     assert asked.json()["message"].startswith(f"cannot open the store {tmp_path}/store.db: ")
     assert (ready.status_code, ready.json()["statuses"]["store"]) == (503, "down")
     assert stored(tmp_path) == ids([hit])
+
+
+def test_a_key_file_that_others_can_read_opens_nothing_until_it_is_mended(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    worker.write(click(token(keyring)))
+    (tmp_path / "api.key").write_text("key")
+    (tmp_path / "api.key").chmod(0o644)
+    with working(tmp_path, "stdout") as (office, url):
+        first_event(office)
+
+        def asked() -> int:
+            answer = httpx.get(f"{url}/v3/example.com/tags", auth=("api", "key"), timeout=60)
+            return answer.status_code
+
+        refused = asked()
+        ready = httpx.get(f"{url}/readyz", timeout=60).json()
+        (tmp_path / "api.key").chmod(0o600)
+        assert (refused, asked()) == (401, 200)
+        assert "api keys" not in httpx.get(f"{url}/readyz", timeout=60).json()["checks"]
+    assert (ready["status"], ready["statuses"]["api keys"]) == ("degraded", "degraded")
+    assert f"run 'chmod 600 {tmp_path}/api.key'" in ready["checks"]["api keys"]
+
+
+def test_an_office_that_waits_tells_what_keeps_it_from_starting_and_starts_once_it_is_mended(
+    tmp_path: Path, keyring: Keyring, worker: Worker
+) -> None:
+    hit = click(token(keyring))
+    worker.write(hit)
+    (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
+    with working(tmp_path, waits=True) as (office, url):
+        ready = httpx.get(f"{url}/readyz", timeout=60)
+        asked = httpx.post(f"{url}/v3/example.com/unsubscribes", timeout=60)
+        alive = httpx.get(f"{url}/healthz", timeout=60)
+        (tmp_path / "forward.db").unlink()
+        wait_for(
+            lambda: "sink store" in httpx.get(f"{url}/readyz", timeout=60).json()["checks"],
+            "the office to have started",
+        )
+        office.send_signal(signal.SIGTERM)
+        assert office.wait() == 0
+    assert (ready.status_code, ready.json()["status"]) == (503, "down")
+    says = ready.json()["checks"]["office"]
+    assert says.startswith(f"can't start: cannot use {tmp_path}/forward.db: ")
+    assert f"move {tmp_path}/forward.db* aside" in says
+    assert (asked.status_code, asked.json()["message"]) == (503, f"the back office {says}")
+    assert alive.status_code == 200
+    assert stored(tmp_path) == ids([hit])
+
+
+def test_an_office_that_waits_goes_when_it_is_told_to(tmp_path: Path, keyring: Keyring) -> None:
+    (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
+    with working(tmp_path, waits=True) as (office, url):
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 503
+        office.send_signal(signal.SIGTERM)
+        assert office.wait() == 0
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.servers.ports import free_port
 from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.operation.conftest import Said, Tracker
 from tests.tracker.operation.running import running
+from tracker.commands.status import heard
 from tracker.counters import Counter
 
 
@@ -95,6 +96,29 @@ def test_a_broken_store_is_down_and_everything_else_is_still_told(
     assert "file is not a database" in found["checks"]["store"]
     assert found["checks"]["places"] == "no City database: every place is Unknown"
     assert "agents.toml 20" in found["checks"]["rules"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"<h1>It works!</h1>", "another program listens there"),
+        (b'{"status": "ok"}', "another program listens there"),
+        (b'{"status": "ok", "checks": {"edge": "x"}}', "that tracker has another data folder"),
+        (
+            b'{"status": "ok", "checks": {"edge": "x"}, "folder": "theirs"}',
+            "that tracker has another data folder",
+        ),
+    ],
+)
+def test_what_somebody_else_answers_on_the_port_is_not_taken_for_ours(
+    answer: bytes, says: str
+) -> None:
+    office, parts = heard(answer, "http://127.0.0.1:8026", "ours")
+    assert (office.status, parts) == ("down", {})
+    assert office.says == (
+        f"is not what answers at http://127.0.0.1:8026: {says};"
+        " what else stands here was read from files"
+    )
 
 
 def test_a_running_system_is_asked(

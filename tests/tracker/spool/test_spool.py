@@ -194,6 +194,18 @@ def segment_of(folder: Path, batches: int) -> tuple[Path, list[int]]:
     return path, ends
 
 
+@pytest.mark.parametrize("length", [100, 255, 256, 512, 32_768])
+def test_what_stands_behind_zeros_is_found_again(tmp_path: Path, length: int) -> None:
+    written = Segment.prepare(segment.path_of(tmp_path, 1), SMALL)
+    before = segment.HEADER + written.write([b"x" * 100])
+    written.write([b"y" * (length - 5)])  # a frame's own length, of which low bytes may be zero
+    written.close()
+    stream = Stream(tmp_path)
+    assert stream.unwiped() == START
+    stream.wipe(Position(1, before))
+    assert stream.unwiped() == Position(1, before)
+
+
 @pytest.mark.parametrize("how", ["cut off", "zeros", "noise"])
 def test_whole_frames_are_read_wherever_the_rest_was_torn(tmp_path: Path, how: str) -> None:
     path, ends = segment_of(tmp_path, 4)
@@ -281,15 +293,16 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> None:
     monkeypatch.setattr(os, name, call)
 
 
-def test_after_a_failed_write_a_new_segment_takes_the_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("times", [1, 3])
+def test_after_failed_writes_a_new_segment_takes_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     async def act(spool: Spool, segments: Segments) -> None:
         await written(spool, [record(1)])
-        failing(monkeypatch, "pwritev", 1)
+        failing(monkeypatch, "pwritev", times)
         await written(spool, [record(2)])
         assert numbers(only(tmp_path)) == [1, 2]
-        assert read(segments.folder)[Counter.WRITE_FAILURES] == 1
+        assert read(segments.folder)[Counter.WRITE_FAILURES] == times
         assert read(segments.folder)[Counter.FAILING] == 0
 
     run(tmp_path, act)
