@@ -6,13 +6,12 @@ empty page is the end, for now: the `next` of an open ascending range can be ask
 
 import time
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, answered
-from tracker.api.links import origin
+from tracker.api.links import listing
 from tracker.api.listing import requested
 from tracker.api.operation import Operation, Parameter
 from tracker.api.paging import Cursor, opened, sealed
@@ -66,8 +65,7 @@ def _link(request: Request, cursor: Cursor) -> str:
     Mailgun's Ruby client follows a link by its path alone, the Python one's `stream` by its query.
     """
     page = sealed(cursor)
-    domain = quote(request.path_params["domain"], safe="")
-    return f"{origin(request)}/v3/{domain}/events/{page}?{PAGE}={page}"
+    return f"{listing(request, 'events')}/{page}?{PAGE}={page}"
 
 
 TIME: Final = "a time as in RFC 2822, or in seconds since 1970"

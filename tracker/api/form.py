@@ -34,6 +34,16 @@ async def fields(request: Request) -> list[tuple[str, str]]:
         raise Refused(f"the form can't be read: {error}") from error
 
 
+async def once(request: Request) -> dict[str, str]:
+    """Read a request's form of fields that are each given once. Raises Refused."""
+    found: dict[str, str] = {}
+    for name, value in await fields(request):
+        if name in found:
+            raise Refused(f"`{name}` is given more than once, and taken once")
+        found[name] = value
+    return found
+
+
 def _text(found: str, what: str) -> str:
     """Return a text that any database takes. Raises ValueError."""
     if NUL in found:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import Message, Receive, Scope, Send
 
+from rewriter.keyring import BadDomain, canonical_domain
 from tracker.api.answer import Refused
 from tracker.api.grant import Grant, Need
 
@@ -44,10 +45,10 @@ class Operation:
 
     `answers` gives for a status what a good answer holds: a type that msgspec writes as JSON, or a
     media type. `body` gives the same for each media type that is taken. `most` is in bytes.
-    Other parameters are refused: one that is misspelt would silently be answered as if it weren't
-    there; and so are those given twice, of which one would be passed over. Only Mailgun's own paths
-    let them be, as Mailgun does, unless they say otherwise; and an operation with `more` parameters
-    than these looks at them itself.
+    One that is given twice is refused unless it may be `repeated`: the other would be passed over.
+    Other parameters are refused, too: one that is misspelt would silently be answered as if it
+    weren't there. Only Mailgun's own paths let these be, as Mailgun does, unless they say
+    otherwise; and an operation with `more` parameters than these looks at them itself.
     `domainless` operations see to it themselves that a key for some domains shows only theirs.
     """
 
@@ -64,14 +65,20 @@ class Operation:
     more: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or raise Refused: 403 for a key that isn't for it, 413 for its size."""
+        """Answer a request, or raise Refused.
+
+        That is 403 for a key that isn't for it, 404 where the path's domain can't be one, 413 for
+        its size, and 400 for its query.
+        """
         grant: Grant = scope["state"]["grant"]
         domain = scope["path_params"].get(DOMAIN)
         grant.check(self.need, next(iter(grant.domains), None) if self.domainless else domain)
         # Nothing has it in its name, and PostgreSQL's texts can't hold it.
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             raise Refused("the URL holds a NUL character (%00), which nothing here has in it")
-        if self.path.startswith(OURS) and not self.more:
+        if domain is not None and not _is_name(domain):
+            raise Refused(f"Domain not found: {domain}", 404)  # in Mailgun's words
+        if not self.more:
             self._refuse_unfit(QueryParams(scope["query_string"]))
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length[:16]) > self.most:
@@ -82,10 +89,15 @@ class Operation:
         known = {one.name: one for one in self.parameters}
         for name in given:
             if name not in known:
-                there = f"there are {', '.join(known)}" if known else "this takes none"
-                raise Refused(f"there is no parameter `{name}`; {there}")
-            if not known[name].repeated and len(given.getlist(name)) > 1:
+                self._refuse_unknown(name)
+            elif not known[name].repeated and len(given.getlist(name)) > 1:
                 raise Refused(f"`{name}` is given more than once, and taken once")
+
+    def _refuse_unknown(self, name: str) -> None:
+        if self.path.startswith(OURS):
+            there = ", ".join(one.name for one in self.parameters)
+            says = f"there are {there}" if there else "this takes none"
+            raise Refused(f"there is no parameter `{name}`; {says}")
 
 
 class Resource:
@@ -110,6 +122,15 @@ def routes(operations: Sequence[Operation]) -> list[BaseRoute]:
         Route(path, Resource(those), methods=[one.method for one in those])
         for path, those in by_path.items()
     ]
+
+
+def _is_name(domain: str) -> bool:
+    """Tell whether mail could be from such a domain, of which events would then be here."""
+    try:
+        canonical_domain(domain)
+    except BadDomain:
+        return False
+    return True
 
 
 def too_large(most: int) -> str:

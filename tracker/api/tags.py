@@ -6,15 +6,14 @@ leaves the list, and comes back with the next event that has it: events and figu
 
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 import msgspec
 from starlette.requests import Request
 
 from tracker.api.answer import Answer, Refused, answered
-from tracker.api.form import URLENCODED, fields
+from tracker.api.form import URLENCODED, once
 from tracker.api.grant import Grant
-from tracker.api.links import origin
+from tracker.api.links import Paging, around, listing
 from tracker.api.number import number
 from tracker.api.operation import Operation, Parameter
 from tracker.api.stats import ASKED, told
@@ -40,15 +39,6 @@ class Tag(msgspec.Struct, frozen=True, rename="kebab"):
     description: str
     first_seen: str
     last_seen: str
-
-
-class Paging(msgspec.Struct, frozen=True):
-    """The links to the pages of the list."""
-
-    first: str
-    next: str
-    previous: str
-    last: str
 
 
 class Tags(msgspec.Struct, frozen=True):
@@ -81,15 +71,8 @@ async def listed(request: Request) -> Answer:
     )
     found = await _stats(request).tags(_domain(request), wanted)
     edges = (found[0].tag, found[-1].tag) if found else (pivot or "", pivot or "")
-    links = {
-        "first": {"page": "first"},
-        "next": {"page": "next", "tag": edges[1]},
-        "previous": {"page": "previous", "tag": edges[0]},
-        "last": {"page": "last"},
-    }
-    given = {"limit": str(wanted.limit)} | ({"prefix": prefix} if prefix else {})
-    here = f"{origin(request)}/v3/{quote(request.path_params['domain'], safe='')}/tags"
-    paging = Paging(**{name: f"{here}?{urlencode(link | given)}" for name, link in links.items()})
+    given = {"limit": str(wanted.limit), "prefix": prefix}
+    paging = around(listing(request, "tags"), "tag", edges, given)
     return answered(Tags([_written(tag) for tag in found], paging))
 
 
@@ -100,7 +83,7 @@ async def one(request: Request) -> Answer:
 
 async def describe(request: Request) -> Answer:
     """Give a tag a description; 404 if no event had it, 400 and 415 for the form."""
-    description = dict(await fields(request)).get("description")
+    description = (await once(request)).get("description")
     if description is None or len(description) > DESCRIPTION_CHARACTERS:
         raise Refused(f"`description` should be there, in {DESCRIPTION_CHARACTERS} characters")
     known = await _known(request)
@@ -128,10 +111,10 @@ async def counted(request: Request) -> Answer:
 
 async def aggregated(request: Request) -> Answer:
     """Answer with a tag's figures by country, provider or device, over all time."""
-    known, listing = await _known(request), request.path_params["list"]
-    if listing not in LISTS:
+    known, asked = await _known(request), request.path_params["list"]
+    if asked not in LISTS:
         raise Refused(f"there are no such aggregates; there are {', '.join(LISTS)}", 404)
-    dimension = LISTS[listing]
+    dimension = LISTS[asked]
     found = await _stats(request).aggregates(_domain(request), known.tag, dimension)
     values: dict[str, Any] = {
         value: {name: counts.get(name, 0) for name in COUNTED} for value, counts in found.items()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from rewriter.keyring import LABEL
 from tracker.api.answer import Answer, Refused, answered
-from tracker.api.form import MULTIPART, URLENCODED, fields
+from tracker.api.form import MULTIPART, URLENCODED, once
 from tracker.api.operation import DOMAIN, Endpoint, Operation
 from tracker.domains import (
     BadSetting,
@@ -72,7 +72,7 @@ async def settings(request: Request) -> Answer:
 
 async def set_open(request: Request) -> Answer:
     """Switch the pixel on or off, or put it elsewhere; 400 tells what is wrong."""
-    form = await _form(request)
+    form = await once(request)
     now = (await _sending(request)).open
     now = OpenTracking(
         _switched(form, "active", now.active),
@@ -84,7 +84,7 @@ async def set_open(request: Request) -> Answer:
 
 async def set_click(request: Request) -> Answer:
     """Track links, none, or those of HTML alone; 400 tells what is wrong."""
-    form = await _form(request)
+    form = await once(request)
     now = (await _sending(request)).click
     htmlonly = form.get("active", "").lower() == "htmlonly"
     now = ClickTracking("htmlonly" if htmlonly else _switched(form, "active", now.active))
@@ -94,7 +94,7 @@ async def set_click(request: Request) -> Answer:
 
 async def set_unsubscribe(request: Request) -> Answer:
     """Switch the footers on or off, or replace them; 400 tells what is wrong."""
-    form = await _form(request)
+    form = await once(request)
     now = (await _sending(request)).unsubscribe
     with refusing():
         now = UnsubscribeTracking(
@@ -108,7 +108,7 @@ async def set_unsubscribe(request: Request) -> Answer:
 
 async def set_web_prefix(request: Request) -> Answer:
     """Let new links lead to a host beneath the sending domain, registered if it isn't yet."""
-    prefix = (await _form(request)).get("web_prefix", "").lower()
+    prefix = (await once(request)).get("web_prefix", "").lower()
     if not LABEL.fullmatch(prefix):
         raise Refused("web_prefix should be one label of a host name, such as email")
     sending = await _sending(request)
@@ -133,7 +133,7 @@ async def set_web_prefix(request: Request) -> Answer:
 
 async def set_web_scheme(request: Request) -> Answer:
     """Let new links begin with http or https, or (`auto`) with https once that was proven."""
-    scheme = (await _form(request)).get("web_scheme", "").lower()
+    scheme = (await once(request)).get("web_scheme", "").lower()
     if scheme not in SCHEMES:
         raise Refused(f"web_scheme should be one of {', '.join(SCHEMES)}")
     domains, grant = register(request), request.state.grant
@@ -169,10 +169,6 @@ async def _change(request: Request, **fields: Any) -> None:
     with refusing():
         name = canonical_name(request.path_params[DOMAIN])
         await register(request).change_sending(name, who=request.state.grant.who, **fields)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    return dict(await fields(request))
 
 
 def _switched(form: dict[str, str], name: str, before: Any) -> Any:

@@ -6,7 +6,6 @@ domain, `list:` and a name for a list. Pages are in the order of addresses.
 
 from email.utils import formatdate
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from tracker.api.answer import Answer, Refused, answered
 from tracker.api.form import fields
 from tracker.api.grant import Grant
-from tracker.api.links import origin
+from tracker.api.links import Paging, around, listing
 from tracker.api.number import number
 from tracker.api.operation import Operation, Parameter
 from tracker.api.unsubscribes_given import Given, from_csv, from_form, from_json
@@ -34,15 +33,6 @@ class Unsubscribe(msgspec.Struct, frozen=True):
     address: str
     tags: list[str]
     created_at: str
-
-
-class Paging(msgspec.Struct, frozen=True):
-    """The links to other pages."""
-
-    first: str
-    next: str
-    previous: str
-    last: str
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -75,7 +65,9 @@ async def listed(request: Request) -> Answer:
         raise Refused(f"`page` is one of {', '.join(places)}")
     found = await _suppressions(request).page(_domain(request), places[way], limit, prefix)
     ends = (found[0].address, found[-1].address) if found else (address, address)
-    return answered(Page([_shown(one) for one in found], _paging(request, limit, prefix, ends)))
+    given = {"limit": str(limit), "term": prefix}
+    paging = around(listing(request, "unsubscribes"), "address", ends, given)
+    return answered(Page([_shown(one) for one in found], paging))
 
 
 async def shown(request: Request) -> Answer:
@@ -121,18 +113,6 @@ async def removed(request: Request) -> Answer:
 
 def _shown(one: Suppression) -> Unsubscribe:
     return Unsubscribe(one.address, list(one.tags), formatdate(one.at // SECOND, usegmt=True))
-
-
-def _paging(request: Request, limit: int, prefix: str, ends: tuple[str, str]) -> Paging:
-    domain = quote(request.path_params["domain"], safe="")
-    here = f"{origin(request)}/v3/{domain}/unsubscribes"
-    first, last = ends
-
-    def link(page: str, address: str = "") -> str:
-        asked = {"page": page, "address": address, "limit": str(limit), "term": prefix}
-        return f"{here}?{urlencode({name: value for name, value in asked.items() if value})}"
-
-    return Paging(link("first"), link("next", last), link("previous", first), link("last"))
 
 
 def _suppressions(request: Request) -> Suppressions:

@@ -3,6 +3,7 @@ import stat
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -124,6 +125,10 @@ async def test_a_wrong_path_or_method_is_told_what_would_be_right(
         ("/v1/news.example/report?tags=sale", "there is no parameter `tags`; there are start, "),
         ("/v1/certificates?name=a", "there is no parameter `name`; this takes none"),
         ("/v1/events/feed?limit=1&limit=2", "`limit` is given more than once, and taken once"),
+        ("/v3/a.example/tags?limit=1&limit=2", "`limit` is given more than once, and taken once"),
+        ("/v3/a.example/unsubscribes?term=a&term=b", "`term` is given more than once"),
+        ("/v3/a.example/stats/total?event=opened&end=1&end=2", "`end` is given more than once"),
+        ("/v3/a.example/tag?tag=a&tag=b", "`tag` is given more than once, and taken once"),
     ],
 )
 async def test_a_parameter_that_would_be_passed_over_is_named(
@@ -132,6 +137,30 @@ async def test_a_parameter_that_would_be_passed_over_is_named(
     answer = await client.get(path)
     assert answer.status_code == 400
     assert answer.json()["message"].startswith(sentence)
+
+
+async def test_mailguns_paths_pass_by_what_they_do_not_know(client: httpx.AsyncClient) -> None:
+    path = "/v3/a.example/stats/total?event=opened&event=clicked&pretty=1&pretty=2"
+    assert (await client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("domain", ["%20", "a%20b", "a..example", "@", "*", "a%2Cexample"])
+@pytest.mark.parametrize(
+    "path", ["/v3/{}/events", "/v3/{}/tags", "/v3/domains/{}/tracking", "/v1/{}/events/export"]
+)
+async def test_what_no_domain_is_called_is_not_found(
+    client: httpx.AsyncClient, domain: str, path: str
+) -> None:
+    answer = await client.get(path.format(domain))
+    found = {"message": f"Domain not found: {unquote(domain)}"}
+    assert (answer.status_code, answer.json()) == (404, found)
+
+
+@pytest.mark.parametrize("domain", ["mail.example", "MAIL.example", "b%C3%BCcher.example", "a_b"])
+async def test_a_domain_that_nothing_came_from_yet_has_an_empty_page(
+    client: httpx.AsyncClient, domain: str
+) -> None:
+    assert (await client.get(f"/v3/{domain}/events")).json()["items"] == []
 
 
 async def reading(request: Request) -> Answer:
