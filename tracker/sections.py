@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tracker.listen import Address
 from tracker.setting_types import (
@@ -12,6 +12,7 @@ from tracker.setting_types import (
     Domain,
     Host,
     IpAddress,
+    Listed,
     Listen,
     Network,
     Resolver,
@@ -20,7 +21,6 @@ from tracker.setting_types import (
     WebAddress,
     Webhook,
     at_least_one,
-    listed,
     none_or_enough,
 )
 
@@ -34,13 +34,11 @@ class Section(BaseModel):
 class Edge(Section):
     """What recipients' mail clients talk to."""
 
-    listen: Annotated[tuple[Listen, ...], BeforeValidator(listed), AfterValidator(at_least_one)] = (
-        Field(
-            default=(Address("127.0.0.1", 8025),),
-            description="Where opens, clicks and unsubscribes arrive.",
-        )
+    listen: Annotated[Listed[Listen], AfterValidator(at_least_one)] = Field(
+        default=(Address("127.0.0.1", 8025),),
+        description="Where opens, clicks and unsubscribes arrive.",
     )
-    tls_listen: Annotated[tuple[Listen, ...], BeforeValidator(listed)] = Field(
+    tls_listen: Listed[Listen] = Field(
         default=(),
         description="Where the same arrives by HTTPS, such as 0.0.0.0:443. Empty: the edge speaks"
         " no TLS itself.",
@@ -53,7 +51,7 @@ class Edge(Section):
     workers: int = Field(
         default=0, ge=0, le=256, description="Worker processes; 0 starts one for each core."
     )
-    tracking_domains: Annotated[tuple[Domain, ...], BeforeValidator(listed)] = Field(
+    tracking_domains: Listed[Domain] = Field(
         default=(),
         description="The only host names that are answered, beside registered ones. Empty: every"
         " name, since a token proves by itself which one it was made for.",
@@ -119,11 +117,11 @@ class Dns(Section):
         default="",
         description="The host that the CNAME records of tracking domains name.",
     )
-    edge_addresses: Annotated[tuple[IpAddress, ...], BeforeValidator(listed)] = Field(
+    edge_addresses: Listed[IpAddress] = Field(
         default=(),
         description="The edge's public addresses. Empty: those that `dns.edge_host` has.",
     )
-    resolvers: Annotated[tuple[Resolver, ...], BeforeValidator(listed)] = Field(
+    resolvers: Listed[Resolver] = Field(
         default=(),
         description="Who is asked about tracking domains, such as 9.9.9.9 or 127.0.0.1:5353; of"
         " several each is asked, and disagreement is told. Empty: the system's.",
@@ -196,7 +194,7 @@ class Alerts(Section):
 class Geo(Section):
     """Where in the world an address is."""
 
-    databases: Annotated[tuple[Path, ...], BeforeValidator(listed)] = Field(
+    databases: Listed[Path] = Field(
         default=(),
         description="City databases (`.mmdb`). Without one every place is `Unknown`.",
     )
@@ -281,7 +279,7 @@ class Retention(Section):
 class Webhooks(Section):
     """Which URLs events may be posted to, and how long it is known what they said."""
 
-    allow: Annotated[tuple[Network, ...], BeforeValidator(listed)] = Field(
+    allow: Listed[Network] = Field(
         default=(),
         description="Networks that webhooks may lead to though they aren't public, such as"
         " 10.1.0.0/16: your own receivers. Empty: public addresses only.",

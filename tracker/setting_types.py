@@ -7,7 +7,7 @@ in words that go on after a setting's name: "should be …".
 import contextlib
 import re
 from ipaddress import ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -22,9 +22,13 @@ from tracker.sinks.url import SinkUrl
 LEAST_LIMIT = 100_000_000  # bytes
 
 
-def listed(value: object) -> object:
+def _listed(value: object) -> object:
     """Take `a, b` for a list, which is what an environment variable can hold."""
     return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+_One = TypeVar("_One")
+Listed = Annotated[tuple[_One, ...], BeforeValidator(_listed)]
 
 
 def _size(value: object) -> int:

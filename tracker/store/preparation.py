@@ -40,6 +40,9 @@ def prepare(connection: Connection, dialect: Dialect, name: str) -> None:
             f"the store {name} was written by a newer version of this program: it has revision"
             f" {found}, and this version reads and writes {newest}"
         )
+    if ours:
+        # What comes then takes a while where there is much, and is done whole or not at all.
+        logger.info("store_migrating", extra={"from": found or FIRST, "to": newest})
     try:
         migrations.upgrade(connection, taken_for=FIRST if ours and found is None else "")
     except DBAPIError as error:

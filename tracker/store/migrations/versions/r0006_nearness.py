@@ -1,5 +1,7 @@
 """Nearness: what comes together lies together in indices and keys; uniques stand beside counts."""
 
+import logging
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +14,9 @@ HALF_DAY = 43_200_000_000  # microseconds
 SLOTS = ("delivered", "read", "fetched", "clicked", "followed", "unsubscribed", "complained")
 MARK = b"\xff" * 6  # before a digest whose message id nobody knows any more
 AT_ONCE = 10_000
+SAY_EVERY = 10.0  # seconds: ten million pairs take minutes
+
+logger = logging.getLogger("tracker.store.migrations")
 
 
 def upgrade() -> None:
@@ -20,10 +25,12 @@ def upgrade() -> None:
     A large store takes a while: SQLite sorts all of its events twice.
     """
     if op.get_bind().dialect.name == "sqlite":
-        for name, column in (("recipient", "recipient"), ("message", "message_id")):
-            op.drop_index(f"event_by_{name}", "event")
+        indices = {"event_by_recipient": "recipient", "event_by_message": "message_id"}
+        for number, (index, column) in enumerate(indices.items(), 1):
+            _say(f"sorting events for index {number} of {len(indices)}")
+            op.drop_index(index, "event")
             period = sa.text(f"at / {HALF_DAY}")
-            op.create_index(f"event_by_{name}", "event", [period, "domain", column, "at", "id"])
+            op.create_index(index, "event", [period, "domain", column, "at", "id"])
     _pairs()
     _aggregates()
 
@@ -40,16 +47,26 @@ def _pairs() -> None:
     )
     connection = op.get_bind()
     earlier = sa.Table("pair_0005", sa.MetaData(), autoload_with=connection)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(earlier))
     found = sa.select(earlier).order_by(earlier.c.key).limit(AT_ONCE)
     rows = connection.execute(found).all()
+    carried, said_at = 0, 0.0
     while rows:
+        if time.monotonic() - said_at > SAY_EVERY:
+            _say(f"carrying over pair {carried} of {total}")
+            said_at = time.monotonic()
         connection.execute(sa.insert(pair), [_carried(row._mapping) for row in rows])
+        carried += len(rows)
         rows = connection.execute(found.where(earlier.c.key > rows[-1].key)).all()
     op.drop_table("pair_0005")
 
 
 def _carried(row: Any) -> dict[str, Any]:
     return dict(row) | {"key": MARK + row["key"].to_bytes(8, signed=True)}
+
+
+def _say(doing: str) -> None:
+    logger.info("store_migrating", extra={"revision": revision, "doing": doing})
 
 
 def _aggregates() -> None:
