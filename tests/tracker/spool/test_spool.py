@@ -57,13 +57,13 @@ async def written(spool: Spool, records: list[bytes]) -> None:
 
 
 def run(folder: Path, act: Callable[[Spool, Segments], Awaitable[None]], **given: int) -> None:
-    """Let a test act on a spool."""
+    """Let a test act on a spool that calls nobody late, however slow the disk of the machine."""
 
     async def acted() -> None:
         segments = Segments(folder, given.pop("segment_bytes", SMALL))
         segments.begin()
         segments.prepare()
-        spool = Spool(segments, Counters.create(segments.folder), **given)
+        spool = Spool(segments, Counters.create(segments.folder), **{"late_after": 60} | given)
         try:
             await act(spool, segments)
         finally:
