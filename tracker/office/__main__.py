@@ -155,6 +155,8 @@ async def _working(
 async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
     """Open what the office works with. Raises Mistake and what STATUSES names."""
     async with contextlib.AsyncExitStack() as closing:
+        book = Ledger.open(Path(settings.data) / ledger.FILE)
+        closing.callback(book.close)
         # Not opened yet: whatever else there is to do doesn't wait for a store that is away.
         store = Store(settings.store)
         closing.push_async_callback(store.close)
@@ -170,8 +172,6 @@ async def opened(settings: OfficeSettings) -> AsyncIterator[Office]:
         shared = Shared.open(settings, store, lambda: publishing.as_of)
         closing.push_async_callback(shared.close)
         keys = ApiKeys.load(Path(settings.api_key), KeyRecords(store), shared.copy)
-        book = Ledger.open(Path(settings.data) / ledger.FILE)
-        closing.callback(book.close)
         forward = await closing.enter_async_context(forwarding(settings, book, store, events.of))
         forwarders, sweep = forward.forwarders, forward.sweep
         certificates = Certificates(settings.certificates, Domains(store))
