@@ -15,6 +15,7 @@ from ua_parser.core import Matcher
 from ua_parser.matchers import UserAgentMatcher
 from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_operating_system
 
+from tracker.enrich.systems import DESKTOPS, PHONES, system_of
 from tracker.enrich.tables import (
     AgentRule,
     Agents,
@@ -38,50 +39,6 @@ TYPES: Final[dict[Role, ClientType]] = {
     "library": "library",
 }
 
-# The parser's words, where the field has others. Mailgun names no Linux distribution.
-OS_NAMES: Final = {
-    "Mac OS X": "OS X",
-    "macOS": "OS X",
-    "iPadOS": "iOS",
-    "ATV OS X": "tvOS",
-    "ChromeOS": "Chrome OS",
-    "Web0S": "webOS",
-    "WatchOS": "watchOS",
-} | dict.fromkeys(
-    (
-        "Arch Linux",
-        "CentOS",
-        "Debian",
-        "Fedora",
-        "Gentoo",
-        "Kubuntu",
-        "Linux Mint",
-        "Mageia",
-        "Mandriva",
-        "Mint",
-        "PCLinuxOS",
-        "Puppy",
-        "Red Hat",
-        "SUSE",
-        "Slackware",
-        "Ubuntu",
-        "VectorLinux",
-        "openSUSE",
-        "Chromecast Linux",
-    ),
-    "Linux",
-)
-# For agents that the parser has no pattern for, such as Office's apps: the first that is in them.
-SYSTEM_WORDS: Final = (
-    ("Mac OS", "OS X"),
-    ("macOS", "OS X"),
-    ("iPhone", "iOS"),
-    ("iPad", "iOS"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    *((name, name) for name in ("AmigaOS", "BeOS", "Haiku", "IRIX", "MorphOS", "OS/2", "RISC OS")),
-    ("Linux", "Linux"),
-)
 # One product, one name, whatever engine it uses on a phone.
 CLIENT_NAMES: Final = {
     "Other": "unknown",
@@ -91,9 +48,6 @@ CLIENT_NAMES: Final = {
     "Mobile Safari UI/WKWebView": "Mobile Safari",
     "Firefox iOS": "Firefox Mobile",
 }
-DESKTOP_SYSTEMS: Final = frozenset(
-    ("Windows", "OS X", "Linux", "Chrome OS", "FreeBSD", "OpenBSD", "NetBSD", "Solaris")
-)
 
 
 # Agents that the parser names but that show no pages; nor does what fetches through CFNetwork.
@@ -110,12 +64,10 @@ PLAYERS: Final = frozenset(
 )
 
 
-# Apple's library on a Mac; the parser tells systems by the library's version, which iOS shares.
-DESKTOP_NETWORK: Final = re.compile(
-    r"CFNetwork/.*\((?:x86_64|i386|Power)|Darwin/.*\(?(?:iMac|Mac[BPm])"
-)
 # Every browser has said Mozilla since 1994, but for Opera's old ones and a few on phones and sets.
 BROWSER_WORDS: Final = re.compile(r"(?i)^Mozilla/|browser|mosaic|^opera/|^docomo/|^kddi-")
+# Half of what Apple's Mail Privacy Protection is known by: it says nothing of anybody.
+BARE: Final = re.compile(r"Mozilla/[\d.]+\s*")
 # "Mozilla/5.0 (compatible; ExampleBot/1.0; …" and "ExampleBot/1.0 …" (RFC 9110 §10.1.5).
 PRODUCT: Final = re.compile(r"compatible; ([\w.-]{2,40})|^(?!Mozilla)([\w.-]{2,40})")
 
@@ -194,12 +146,7 @@ class Parsed(UserAgent):  # type: ignore[misc]  # the library has no types
     @property
     def system(self) -> str:
         """The operating system's name in Mailgun's words."""
-        if DESKTOP_NETWORK.search(self.ua_string):
-            return "OS X"
-        family: str = self.os.family
-        if family == "Other":
-            return next((name for word, name in SYSTEM_WORDS if word in self.ua_string), "unknown")
-        return OS_NAMES.get(family, family)
+        return system_of(self.ua_string, self.os.family)
 
     @property
     def kind_of_device(self) -> Device:
@@ -210,13 +157,14 @@ class Parsed(UserAgent):  # type: ignore[misc]  # the library has no types
             return "tablet" if browses or "Tablet" in self.ua_string else "mobile"
         if self.is_tablet:
             return "tablet"
-        if self.is_mobile or self.system == "iOS":
+        system = self.system
+        handheld = self.is_mobile or ("Mobile" in self.ua_string and system not in DESKTOPS)
+        # Apple's library on a Mac calls itself a phone's.
+        if (handheld or system in PHONES) and system != "OS X":
             return "mobile"
-        if "Mobile" in self.ua_string and self.system not in DESKTOP_SYSTEMS:
-            return "mobile"
-        if self.is_pc or self.system in DESKTOP_SYSTEMS:
+        if self.is_pc or system in DESKTOPS:
             return "desktop"
-        return "unknown" if self.system == "unknown" else "other"
+        return "unknown" if system == "unknown" else "other"
 
 
 def _generic(parsed: Parsed) -> Client:
@@ -226,18 +174,25 @@ def _generic(parsed: Parsed) -> Client:
         return replace(known, type="robot", name=parsed.product, role="robot")
     if known.name == "unknown" and known.device == "unknown":
         return _stranger(parsed, known)
-    if known.name in ("unknown", *PLAYERS) or "CFNetwork/" in parsed.ua_string:
-        return replace(known, type="other")
+    if known.name in PLAYERS or "CFNetwork/" in parsed.ua_string or not _browses(parsed):
+        return replace(known, type="other", name=parsed.product)
     if parsed.is_email_client and parsed.browser.family != "Apple Mail":
         return replace(known, type="email client", role="mail")
     on_the_move = known.device in ("mobile", "tablet")
     return replace(known, type="mobile browser" if on_the_move else "browser")
 
 
+def _browses(parsed: Parsed) -> bool:
+    """Tell whether the parser knows the browser, or it says what they say."""
+    return parsed.name != "unknown" or BROWSER_WORDS.search(parsed.ua_string) is not None
+
+
 def _stranger(parsed: Parsed, known: Client) -> Client:
     """Return what nobody knows: no browser if it says none of what they say."""
-    if BROWSER_WORDS.search(parsed.ua_string):
+    if BARE.fullmatch(parsed.ua_string):
         return known
+    if BROWSER_WORDS.search(parsed.ua_string):
+        return replace(known, type="browser")
     return replace(known, type="robot", name=parsed.product, role="embedded")
 
 
@@ -252,7 +207,8 @@ def _named(rule: AgentRule, parsed: Parsed) -> Client:
         type=kind,
         os=rule.os if rule.os and system == "unknown" else system,
         device=rule.device if device == "unknown" else device,
-        name=rule.name or (parsed.product if kind in ("robot", "library") else parsed.name),
+        # An old phone's product is the phone.
+        name=rule.name or (parsed.name if kind == "mobile browser" else parsed.product),
         role=rule.role,
         bot=rule.bot,
     )

@@ -114,6 +114,20 @@ AGENTS = [
         "email client, iOS, mobile, Yahoo Mail",
     ),
     ("Spark/2.9.25.847 CFNetwork/1240.0.4 Darwin/20.6.0", "email client, iOS, mobile, Spark"),
+    ("Mutt/1.14 (2020-06-14)", "email client, Linux, desktop, Mutt"),
+    ("Alpine/2.26 (Linux; x86_64)", "email client, Linux, desktop, Alpine"),
+    (CHROME + " foxmail/7.2.25", "email client, Windows, desktop, Foxmail"),
+    ("Roundcube Webmail/1.6.9", "email client, unknown, unknown, Roundcube"),
+    (
+        "YahooMobileMessenger/1.0 (Android Mail; 1.4.5) (phone; maker; phone; 2.3.6/BREAD)",
+        "email client, Android, mobile, Yahoo Mail",
+    ),
+    ("Android/14-EMAIL", "email client, Android, mobile, Android"),
+    # A suite with a calendar is a browser with a calendar.
+    (
+        "Mozilla/5.0 (Windows NT 6.1; rv:1.9) Gecko/20100428 Lightning/1.0b1 SeaMonkey/2.0.4",
+        "browser, Windows, desktop, SeaMonkey",
+    ),
     # Proxies: what they pretend to be is not the reader's.
     (GMAIL_PROXY, "email client, unknown, unknown, Gmail Image Proxy"),
     (
@@ -133,6 +147,20 @@ AGENTS = [
     ),
     ("python-requests/2.32.3", "library, unknown, unknown, Python Requests"),
     ("curl/8.5.0", "library, unknown, unknown, curl"),
+    ("python-urllib3/2.2.3", "library, unknown, unknown, python-urllib3"),
+    ("Java-http-client/21.0.4", "library, unknown, unknown, Java-http-client"),
+    ("shop-okhttp4/4.12.0", "library, Android, unknown, okhttp"),
+    (
+        "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.22621",
+        "library, Windows, desktop, WindowsPowerShell",
+    ),
+    (
+        "Nokia6820/2.0 (4.83) (compatible; Examplebot-Mobile/1.0; +http://www.example.com/bot)",
+        "robot, unknown, mobile, Examplebot",
+    ),
+    (CHROME + " ExampleMonitor/2.0", "robot, Windows, desktop, Chrome"),
+    ("Mozilla/5.0 (lab@example.com)", "robot, unknown, unknown, unknown"),
+    ("https://example.com/", "robot, unknown, mobile, unknown"),
     # Phones that only sound like robots.
     (
         ANDROID.format("CUBOT KINGKONG 9") + " Mobile Safari/537.36",
@@ -142,11 +170,46 @@ AGENTS = [
         ANDROID.format("M bot 54") + " Mobile Safari/537.36",
         "mobile browser, Android, mobile, Chrome Mobile",
     ),
+    (
+        f"Mozilla/5.0 (X11; Linux x86_64; openSUSE 13.1 (Bottle) (x86_64)) {KHTML} "
+        "Chrome/33.0.1750.0 Safari/537.36",
+        "browser, Linux, desktop, Chrome",
+    ),
+    (
+        "Mozilla/5.0 (compatible; iCab 3.0.3; Macintosh; U; PPC Mac OS)",
+        "browser, OS X, desktop, iCab",
+    ),
+    ("Surf/0.4.1 (X11; U; Unix; en-US) AppleWebKit/531.2+", "browser, unknown, desktop, Surf"),
     ("Postmoose/3.1", "robot, unknown, unknown, Postmoose"),
     # People with unusual browsers, and inside of apps.
     ("Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1", "browser, unknown, desktop, Lynx"),
     ("ELinks/0.13 (textmode; Linux; 80x25-2)", "browser, Linux, desktop, ELinks"),
     ("w3m/0.5.3+git20230121", "browser, unknown, desktop, w3m"),
+    ("IBM WebExplorer DLL /v1.1", "browser, unknown, desktop, IBM"),
+    ("NOKIAE5-00", "mobile browser, unknown, mobile, unknown"),
+    ("Roku4640X/DVP-7.70 (297.70E04154A)", "browser, Roku, other, Roku4640X"),
+    (
+        "Mozilla/5.0 (PlayStation 4 1.000) AppleWebKit/536.26 (KHTML, like Gecko)",
+        "browser, PlayStation, other, unknown",
+    ),
+    (
+        "Mozilla/5.0 (Macintosh; PowerPC MorphOS 3.7; Odyssey Web Browser) AppleWebKit/538.1 "
+        "(KHTML, like Gecko) OWB/1.23 Safari/538.1",
+        "browser, MorphOS, desktop, Safari",
+    ),
+    (
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {KHTML} WhatsApp/2.2017.6 Chrome/76.0 "
+        "Electron/6.1.9 Safari/537.36",
+        "browser, Windows, desktop, WhatsApp",
+    ),
+    (
+        "[FBAN/FB4A;FBAV/26.0.0.22;FBLC/en_US;FBMF/Sony]",
+        "mobile browser, Android, mobile, Facebook",
+    ),
+    (
+        "Safari%20Technology%20Preview/15610.1 CFNetwork/1126 Darwin/19.5.0",
+        "browser, OS X, desktop, Safari",
+    ),
     ("SIE-S40/2.3 UP/4.1.16r", "mobile browser, unknown, mobile, unknown"),
     (
         "Dalvik/2.1.0 (Linux; U; Android 13; SM-A536B Build/TP1A.220624.014)",
@@ -175,9 +238,14 @@ AGENTS = [
         "Safari/537.21",
         "feed reader, Linux, desktop, Safari",
     ),
+    ("FeedFlow/1 CFNetwork/3860.300.31 Darwin/25.2.0", "feed reader, iOS, mobile, FeedFlow"),
     # Nothing to go by, but perhaps a reader.
     ("DoCoMo/2.0 MST_v_SH2101V", "mobile browser, unknown, mobile, unknown"),
-    ("nook browser/1.0", "unknown, unknown, unknown, unknown"),
+    ("nook browser/1.0", "browser, unknown, unknown, unknown"),
+    (
+        "Mozilla/5.0 (Windows NT 6.1; rv:2.0) Gecko/20110515 Seabright/2.4",
+        "browser, Windows, desktop, unknown",
+    ),
     ("", "unknown, unknown, unknown, unknown"),
     ("Mozilla/5.0", "unknown, unknown, unknown, unknown"),
 ]

@@ -36,6 +36,7 @@ FINGERPRINTS = [
     ("a reader in Outlook", a_hit("o", agent=OUTLOOK), "person", "no-sign"),
     ("a reader who opens at once", a_hit("o", agent=IPHONE, after=1), "person", "no-sign"),
     ("an app that fetches with okhttp", a_hit("o", agent="okhttp/4.12.0"), "person", "no-sign"),
+    ("an app that fetches with Volley", a_hit("o", agent="volley/0"), "person", "no-sign"),
     ("an app nobody knows", a_hit("o", agent="Postmoose/3.1"), "person", "no-sign"),
     # People, clicking.
     ("a reader at a desk", a_hit("c"), "person", "no-sign"),
@@ -57,6 +58,24 @@ FINGERPRINTS = [
     (
         "a reader inside of Facebook's app",
         a_hit("c", agent=IPHONE.partition(" Version")[0] + " Mobile/15E148 [FBAN/FBIOS;FBAV/420]"),
+        "person",
+        "no-sign",
+    ),
+    (
+        "a reader whose phone's maker calls it a bot, in another browser",
+        a_hit("c", agent="Mozilla/5.0 (Android 9; M bot 60; Mobile; rv:120.0) Firefox/120.0"),
+        "person",
+        "no-sign",
+    ),
+    (
+        "a reader with a release called Bottle",
+        a_hit("c", agent=CHROME.replace("Win64", "openSUSE 13.1 (Bottle)")),
+        "person",
+        "no-sign",
+    ),
+    (
+        "a reader at a television",
+        a_hit("c", agent="Roku/DVP-12.5 (12.5.0.4178)"),
         "person",
         "no-sign",
     ),
@@ -144,6 +163,8 @@ FINGERPRINTS = [
         "bare-user-agent",
     ),
     ("Barracuda", a_hit("c", agent="Barracuda Sentinel (EE)"), "machine generic", "robot"),
+    ("Go's library", a_hit("o", agent="Go-http-client/2.0"), "machine generic", "library"),
+    ("a monitor", a_hit("c", agent=f"{CHROME} ExampleMonitor/2"), "machine generic", "robot"),
     ("a library", a_hit("o", agent="python-requests/2.32.3"), "machine generic", "library"),
     ("nobody's agent on a link", a_hit("c", agent="Postmoose/3"), "machine generic", "embedded"),
     ("okhttp on a link", a_hit("c", agent="okhttp/4.12.0"), "machine generic", "embedded"),
