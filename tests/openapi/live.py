@@ -13,6 +13,7 @@ import httpx
 from certs.vault.database import Vault
 from certs.vault.master import MasterKey
 from rewriter.keyring import Keyring
+from tests.patience import PATIENCE
 from tests.tracker.api.caller import scoped, well
 from tests.tracker.store.documents import document
 from tracker import child
@@ -38,7 +39,7 @@ class Live:
 
     def client(self, key: str = "") -> httpx.AsyncClient:
         """Return a client of the API, with a key of its own if one is given."""
-        return httpx.AsyncClient(base_url=self.url, auth=("api", key or self.key))
+        return httpx.AsyncClient(base_url=self.url, auth=("api", key or self.key), timeout=PATIENCE)
 
     async def key_for(self, scope: Scope, *domains: str) -> str:
         """Make a key for less than everything."""

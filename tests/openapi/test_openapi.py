@@ -8,6 +8,7 @@ import schemathesis
 from starlette.routing import Route
 
 from tests.openapi.live import live
+from tests.patience import PATIENCE
 from tracker.api.app import OPERATIONS
 from tracker.api.openapi import document
 from tracker.api.operation import routes
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_description_is_there_without_a_key(tmp_path: Path) -> None:
-    async with live(tmp_path) as api, httpx.AsyncClient(base_url=api.url) as client:
-        answer = await client.get("/openapi.json")
+    async with live(tmp_path) as api, httpx.AsyncClient(timeout=PATIENCE) as client:
+        answer = await client.get(f"{api.url}/openapi.json")
     assert answer.status_code == 200
     described = schemathesis.openapi.from_dict(answer.json())
     described.validate()

@@ -19,6 +19,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.patience import PATIENCE
 from tests.sdk import fetch
 from tests.tracker.api.caller import well
 from tests.tracker.ingest.samples import SAMPLES
@@ -54,6 +55,7 @@ class Live:
             content=b"\n".join(documents),
             headers={"Content-Type": "application/x-ndjson"},
             auth=("api", self.key),
+            timeout=PATIENCE,
         )
         assert answer.json()["refused"] == 0
 
@@ -65,7 +67,7 @@ class Live:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         results: list[dict[str, Any]] = json.loads(done.stdout)
@@ -101,13 +103,13 @@ def live(tmp_path: Path) -> Iterator[Live]:
     thread = Thread(tmp_path)
     port = thread.listener.getsockname()[1]
     thread.start()
-    assert thread.ready.wait(30)
+    assert thread.ready.wait(PATIENCE)
     live = Live(f"http://127.0.0.1:{port}", KEY, DOMAIN)
     live.post(*(event.document for event in EVENTS), *map(json_of, SAMPLES.values()))
     yield live
     assert thread.server is not None
     thread.server.should_exit = True
-    thread.join(30)
+    thread.join(PATIENCE)
 
 
 def json_of(document: dict[str, Any]) -> bytes:

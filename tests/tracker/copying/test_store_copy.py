@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, inspect, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.patience import PATIENCE
 from tests.tracker.store.documents import DOMAIN, document
 from tracker import folder
 from tracker.domains import TrackingDomain
@@ -192,7 +193,7 @@ def tracker(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={"TRACKER_DATA": str(home), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

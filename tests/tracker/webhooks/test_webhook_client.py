@@ -9,6 +9,7 @@ import pytest
 
 from certs.doctor import lookup
 from tests.certs.front.pki import Authority
+from tests.patience import PATIENCE
 from tests.servers.dns import Resolver, Zone
 from tests.servers.receiver import (
     HANG,
@@ -20,6 +21,7 @@ from tests.servers.receiver import (
     saying,
 )
 from tests.tracker.webhooks.conftest import LOOPBACK
+from tracker.webhooks import connections, dial
 from tracker.webhooks.client import BadTarget, Client, Unanswered
 from tracker.webhooks.dial import resolving
 
@@ -186,12 +188,20 @@ async def test_the_status_holds_whatever_becomes_of_the_body(
     assert len(said.beginning) <= 300
 
 
+@pytest.fixture
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have connections kept for however long a test takes from one request to the next."""
+    monkeypatch.setattr(connections, "KEEP_ALIVE", PATIENCE)
+
+
+@pytest.mark.usefixtures("lasting")
 async def test_a_connection_is_used_again(client: Client, receiver: Receiver) -> None:
     for _ in range(5):
         await client.post(receiver.url("/hook"), b"{}", {})
     assert (receiver.connections, len(receiver.got("/hook"))) == (1, 5)
 
 
+@pytest.mark.usefixtures("lasting")
 async def test_a_connection_that_was_closed_meanwhile_is_no_failure(
     client: Client, receiver: Receiver
 ) -> None:
@@ -216,9 +226,10 @@ async def test_nobody_who_listens_is_said_in_words(client: Client, receiver: Rec
 
 
 async def test_names_whose_servers_hang_hold_up_no_other_name(
-    receiver: Receiver, zone: Zone, resolver: Resolver
+    receiver: Receiver, zone: Zone, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty of them: more than any pool of threads for look-ups has."""
+    monkeypatch.setattr(dial, "LOOKUP_WITHIN", PATIENCE)
     zone.add(NAME, "A", "127.0.0.1")
     for number in range(20):
         zone.fail(f"hangs-{number}.test", "SILENCE")

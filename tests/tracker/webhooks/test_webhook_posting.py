@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.servers.receiver import HANG, Receiver
 from tests.tracker.ingest.samples import SAMPLES
 from tests.tracker.stats.happenings import DOMAIN, happened
@@ -43,7 +43,7 @@ HEARD: dict[Kind, str] = {
 
 @pytest.fixture
 async def world(tmp_path: Path, receiver: Receiver) -> AsyncIterator[World]:
-    world = World(await Store.open(tmp_path / "world.db"), receiver)
+    world = World(await Store.open(tmp_path / "world.db", patience=PATIENCE), receiver)
     yield world
     await world.store.close()
 
@@ -140,7 +140,7 @@ async def test_one_that_hangs_costs_the_others_nothing(world: World) -> None:
         )
         clicks = [happened("clicked", number=number) for number in range(100)]
         await world.store.insert([*opens(100), *clicks])
-        async with world.office(within=PATIENT):
+        async with world.office(within=PATIENCE):
             await until(lambda: len(others.posted) == 200)
             assert not [
                 one for one in await world.deliveries() if one.kind == "opened" and one.said
@@ -149,9 +149,6 @@ async def test_one_that_hangs_costs_the_others_nothing(world: World) -> None:
             world.receiver.release()
     finally:
         others.close()
-
-
-PATIENT = 20.0
 
 
 async def test_one_that_failed_is_asked_by_one_request_at_a_time(world: World) -> None:
@@ -197,7 +194,7 @@ async def test_an_office_that_dies_in_the_middle_leaves_nothing_out(world: World
     world.receiver.answers("/hook", HANG)
     await world.register("/hook")
     await world.store.insert(opens(5))
-    async with world.office(within=PATIENT) as posting:
+    async with world.office(within=PATIENCE) as posting:
         await until(lambda: len(world.receiver.got("/hook")) == 5)
         for task in list(posting._under_way):
             task.cancel()  # what SIGKILL leaves: taken, and nothing said
@@ -291,7 +288,7 @@ async def test_stopping_lets_what_is_under_way_come_to_its_end(world: World) -> 
     world.receiver.answers("/hook", HANG)
     await world.register("/hook")
     await world.store.insert(opens(3))
-    async with world.office(within=PATIENT):
+    async with world.office(within=PATIENCE):
         await until(lambda: len(world.receiver.got("/hook")) == 3)
         asyncio.get_running_loop().call_later(0.05, world.receiver.release)
     assert await _all_delivered(world)

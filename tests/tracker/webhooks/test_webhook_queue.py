@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.servers.stores import only_sqlite
 from tests.tracker.stats.happenings import DOMAIN, happened
 from tracker.store.database import Store
@@ -83,7 +84,7 @@ OTHER = {"domain": {"name": "other.example"}, "id": "theirs"}
 async def test_offices_that_look_at_the_same_time_queue_each_event_once(
     store: Store, store_url: str
 ) -> None:
-    others = [await Store.open(store_url) for _ in range(3)]
+    others = [await Store.open(store_url, patience=PATIENCE) for _ in range(3)]
     webhook = await registered(store)
 
     async def look(office: Store) -> None:
@@ -108,7 +109,7 @@ async def filled(store: Store) -> None:
 async def test_offices_that_take_at_the_same_time_take_each_delivery_once(
     store: Store, store_url: str
 ) -> None:
-    others = [await Store.open(store_url) for _ in range(3)]
+    others = [await Store.open(store_url, patience=PATIENCE) for _ in range(3)]
     webhook = await registered(store)
     await store.insert(rows(100))
     await take_up(store, NOW)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import standardwebhooks
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.servers.receiver import Receiver
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
@@ -32,7 +32,7 @@ def test_an_event_that_is_posted_here_is_posted_on(
         wait_for(lambda: given.exists() and bool(given.read_text()), "the office to make a key")
         key = given.read_text().split()[0]
         url = f"http://{serving.addresses[-1]}"
-        with httpx.Client(base_url=url, auth=("api", key), timeout=30) as api:
+        with httpx.Client(base_url=url, auth=("api", key), timeout=PATIENCE) as api:
             hooks = {"id": "permanent_fail", "url": receiver.url("/hook")}
             assert api.post(f"/v3/domains/{DOMAIN}/webhooks", data=hooks).is_success
             secret = api.get("/v1/webhook-key").json()["secret"]
@@ -43,7 +43,7 @@ def test_an_event_that_is_posted_here_is_posted_on(
         assert said.startswith("1 URL posted to")
         assert "tracker_webhooks 1.0" in figures
         serving.process.terminate()
-        serving.process.wait(30)
+        serving.process.wait(PATIENCE)
     (posted,) = receiver.got("/hook")
     body = standardwebhooks.Webhook(secret).verify(posted.body, dict(posted.headers))
     assert body["event-data"].items() >= EVENT.items()
