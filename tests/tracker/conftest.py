@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.patience import PATIENCE
 from tracker.store.database import Store
 
 
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
-    store = await Store.open(store_url)
+    # On a machine that is busy no call fails, and no page ends early, for want of time.
+    store = await Store.open(store_url, patience=PATIENCE, within=PATIENCE)
     yield store
     await store.close()

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Text, inspect, text
 
+from tests.patience import PATIENCE, until
 from tests.servers import postgresql
 from tests.servers.ports import free_port
 from tests.servers.postgresql import PASSWORD, Missing, Postgres
@@ -216,7 +217,7 @@ async def test_the_steps_lead_to_the_tables_that_the_program_knows(store: Store)
 
 
 async def test_many_may_prepare_one_database_at_once(postgres_url: str) -> None:
-    stores = [Store(postgres_url) for _ in range(3)]
+    stores = [Store(postgres_url, patience=PATIENCE) for _ in range(3)]
     await asyncio.gather(*(store.prepare() for store in stores))
     assert [await store.last() for store in stores] == [0, 0, 0]
     for store in stores:
@@ -293,24 +294,32 @@ async def test_a_server_that_says_nothing_is_given_up_and_taken_up_again(
     postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await closed(await Store.open(postgres_url))  # what takes long is done
-    for bound in ("ANSWER_WITHIN", "CONNECT_WITHIN", "PING_WITHIN"):
-        monkeypatch.setattr(server, bound, 1.5)
     with between(postgres.address) as proxy:
-        store = await Store.open(postgres_url.replace(postgres.address, proxy.address))
-        await store.insert([row(document(1))])
-        proxy.hang()
-        with pytest.raises(StoreUnavailable, match="the server doesn't answer"):
-            await store.last()
-        with pytest.raises(StoreUnavailable, match="the server doesn't answer"):
-            await store.insert([row(document(2))])
+        url = postgres_url.replace(postgres.address, proxy.address)
+        store = Store(f"{url}?connect_timeout=2")
+
+        async def has(number: int) -> bool:
+            """Tell whether it takes events, for which a busy machine may be too late."""
+            with suppress(StoreUnavailable):
+                await store.insert([row(document(each)) for each in range(number)])
+                return len(await store.feed(0, 10)) == number
+            return False
+
+        await until(lambda: has(1))
+        with monkeypatch.context() as hasty:
+            hasty.setattr(server, "PING_WITHIN", 0.5)
+            proxy.hang()
+            with pytest.raises(StoreUnavailable, match="the server doesn't answer"):
+                await store.last()
+            with pytest.raises(StoreUnavailable, match="the server doesn't answer"):
+                await store.insert([row(document(1))])
         proxy.heal()
-        assert await store.last() == 1
-        await store.insert([row(document(2))])
+        await until(lambda: has(2))
         proxy.cut()
         with pytest.raises(StoreUnavailable):
             await store.last()
         proxy.heal()
-        assert len(await store.feed(0, 10)) == 2
+        await until(lambda: has(3))
         await store.close()
 
 
@@ -402,7 +411,8 @@ async def test_a_page_is_read_along_one_index_without_sorting_events(
     for statement, ascending in product((page, lambda walk: milestone(walk, 90)), (True, False)):
         walk = Walk(DOMAIN, ascending, 100, tree=tree, start=start)
         steps = await plan(store, walk, statement)
-        scans = [step for step in steps if "Scan" in step and "event_2026" not in step]
+        # Of the partition that has them; what is made ahead of today is empty.
+        scans = [step for step in steps if "Scan" in step and "_2023" in step]
         assert any(index in scan for scan in scans), steps
         assert not any("Seq Scan" in step or "Bitmap" in step for step in scans), steps
         assert not any("hashed" in step for step in steps), steps

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from tests.patience import until
 from tests.servers.stores import counted, only_sqlite
 from tests.tracker.store.documents import DOMAIN, START, document, naming
 from tracker.store.database import Store
@@ -105,10 +106,12 @@ def looks(*jumps: float) -> Iterator[Look]:
         yield Look(now, hour * 3600.0)
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records]
+
+
 async def until_logged(caplog: pytest.LogCaptureFixture, message: str) -> None:
-    async with asyncio.timeout(10):
-        while message not in [record.message for record in caplog.records]:
-            await asyncio.sleep(0)
+    await until(lambda: message in logged(caplog), message)
 
 
 @only_sqlite
@@ -136,9 +139,7 @@ async def test_a_clock_that_jumps_removes_nothing(
     seen = looks(0, jump, -jump)
     keeping = Retention(store, 2000, every=0, looking=lambda: next(seen))
     task = asyncio.create_task(keeping.run())
-    async with asyncio.timeout(10):
-        while [record.message for record in caplog.records].count("retention_waits") < 2:
-            await asyncio.sleep(0)
+    await until(lambda: logged(caplog).count("retention_waits") >= 2, "both jumps to be seen")
     task.cancel()
     assert len(await documents(store)) == 1
 
