@@ -14,7 +14,7 @@ from typing import Final
 from tracker.api.answer import Refused
 from tracker.api.listing import moment
 from tracker.api.operation import Parameter
-from tracker.store.figures import HOUR
+from tracker.store.pair import HOUR
 
 HOURS: Final = {"hour": 1, "day": 24, "month": 24}  # what the store adds up; months are days' sums
 UNITS: Final = {"h": ("hour", 1), "d": ("day", 24), "m": ("month", 30 * 24)}

@@ -19,8 +19,9 @@ from tracker.api.operation import Operation, Parameter
 from tracker.api.period import PARAMETERS, Period, spanned
 from tracker.api.report import TAG
 from tracker.store.database import Store
-from tracker.store.figures import HOUR, Pair, Told, key, shares
+from tracker.store.figures import Told
 from tracker.store.page import Found
+from tracker.store.pair import HOUR, Pair, key, shares
 from tracker.store.query import Key, Walk
 from tracker.store.row import ID_CHARACTERS, LATEST, exact, row
 from tracker.store.stats import Stats

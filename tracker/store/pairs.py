@@ -7,6 +7,7 @@ its new key with the first change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec.structs import astuple
@@ -16,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tracker.store import schema
 from tracker.store.change import parts
 from tracker.store.dialect import of, write
-from tracker.store.figures import NEAR_BYTES, SLOTS, Pair, key
 from tracker.store.merge import Merge
+from tracker.store.pair import AS_MANY, NEAR_BYTES, SLOTS, Pair, key
 from tracker.store.row import Row
 
 # SQLite's zeros take no byte: a row has some 50.
@@ -71,9 +72,11 @@ async def _kept(connection: AsyncConnection, keys: Sequence[bytes]) -> dict[byte
     found: dict[bytes, Pair] = {}
     asked, columns = [(known,) for known in keys], list(pair_table.columns)
     for row in await of(connection).find(connection, pair_table, columns, asked):
-        told = tuple(row.tags.split("\n")) if row.tags else ()
-        slots = {name: getattr(row, name) for name in SLOTS}
-        found[row.key] = Pair(**slots, tags=told, tagged_delivery=bool(row.tagged_delivery))
+        values: tuple[Any, ...] = tuple(row)
+        known, *hours, tags, tagged_delivery = values
+        told = tuple(tags.split("\n")) if tags else ()
+        slots = dict(zip(SLOTS, hours, strict=True))
+        found[known] = Pair(**slots, tags=told, tagged_delivery=bool(tagged_delivery))
     return found
 
 
@@ -93,6 +96,7 @@ def _before_0006(known: bytes) -> bytes:
     return BEFORE_0006 + known[NEAR_BYTES:]
 
 
+@lru_cache(AS_MANY)
 def _values(pair: Pair) -> tuple[Any, ...]:
     *hours, tags, tagged_delivery = astuple(pair)
     return (*hours, "\n".join(tags), tagged_delivery)

@@ -17,8 +17,9 @@ from tracker.store import schema, sqlite
 from tracker.store.change import Change
 from tracker.store.dialect import write
 from tracker.store.document import unpacked
-from tracker.store.figures import COUNTED_BY, HOUR, Counted, Pair, Slot, Told, put, touched
+from tracker.store.figures import COUNTED_BY, Counted, Told
 from tracker.store.merge import Merge
+from tracker.store.pair import HOUR, UNTOUCHED, Pair, Slot, put, touched
 from tracker.store.pairs import keep, pairs_of
 from tracker.store.period import Present
 from tracker.store.row import LATEST, Row
@@ -79,7 +80,7 @@ async def count(connection: AsyncConnection, changes: Sequence[Change]) -> None:
         hour = await _first_hour(connection, row, slot)
         batch.pairs[pair_key] = put(batch.pairs[pair_key], slot, hour)
     changed = {
-        known: pair for known, pair in batch.pairs.items() if pair != before.get(known, Pair())
+        known: pair for known, pair in batch.pairs.items() if pair != before.get(known, UNTOUCHED)
     }
     for statement, rows in await asyncio.to_thread(batch.written, before, changed):
         await write(connection, statement, rows)
@@ -119,10 +120,10 @@ class Batch:
         row, counted = change.row, change.counted
         self.tally.count(row, counted.names, +1)
         known, slot = counted.pair, counted.slot
-        pair = Pair()
+        pair = UNTOUCHED
         if known is not None and slot is not None:
             pair = self.pairs.get(known, pair)
-            self.pairs[known] = touched(pair, slot, row.at, row.tags)
+            self.pairs[known] = touched(pair, slot, row.at // HOUR, row.tags)
             self.domains[known] = row.domain
         if change.before is None:
             self._first_time(row, counted, pair)

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, ColumnElement, Select, cast, delete, func, select, update
 
 from tracker.store.database import Store
-from tracker.store.figures import Pair
+from tracker.store.pair import Pair
 from tracker.store.pairs import pairs_of
 from tracker.store.rollup import UNIQUE, aggregate, figure, known_tag
 

@@ -3,11 +3,11 @@
 In: events one by one, and pairs of message and recipient. Out: a count for each figure.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracker.store.figures import HOUR, Pair, shares
+from tracker.store.pair import HOUR, Pair, shares
 from tracker.store.row import Row
 
 ALL_MAIL: Final = ""  # the tag under which every event is counted, tagged or not
@@ -28,7 +28,9 @@ class Tally:
     events: Counter[tuple[str, int, Tags, Names]] = field(default_factory=Counter)
     by_value: Counter[tuple[str, Tags, Values, str, bool]] = field(default_factory=Counter)
     pairs: Counter[tuple[str, Pair]] = field(default_factory=Counter)
-    times: dict[tuple[str, Tags], tuple[int, int]] = field(default_factory=dict)
+    times: defaultdict[tuple[str, Tags], list[int]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def count(self, row: Row, names: Names, by: int) -> None:
         """Count an event in its own hour, for all mail and for each of its tags."""
@@ -45,13 +47,13 @@ class Tally:
     def see(self, row: Row) -> None:
         """Note when the row's tags were used."""
         if row.tags:
-            since, until = self.times.get((row.domain, row.tags), (row.at, row.at))
-            self.times[row.domain, row.tags] = min(since, row.at), max(until, row.at)
+            self.times[row.domain, row.tags].append(row.at)
 
     def seen(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return when each tag of a domain was first and last used."""
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        for (domain, tags), (since, until) in self.times.items():
+        for (domain, tags), times in self.times.items():
+            since, until = min(times), max(times)
             for tag in tags:
                 earliest, latest = found.get((domain, tag), (since, until))
                 found[domain, tag] = min(since, earliest), max(until, latest)

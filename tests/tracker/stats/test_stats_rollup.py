@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.tracker.stats.happenings import DOMAIN, HOUR, MONDAY, happened
 from tracker.store import pairs
 from tracker.store.database import Store
-from tracker.store.figures import Told, key
+from tracker.store.figures import Told
+from tracker.store.pair import key
 from tracker.store.row import Row
 from tracker.store.stats import Stats
 

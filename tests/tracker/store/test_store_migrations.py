@@ -23,7 +23,7 @@ from tests.tracker.forwarding.parts import largest_file
 from tests.tracker.store.documents import DOMAIN, deflated, document
 from tracker.store import migrations, schema, sqlite
 from tracker.store.database import Store, StoreError
-from tracker.store.figures import HOUR, key
+from tracker.store.pair import HOUR, key
 from tracker.store.query import Walk
 from tracker.store.row import row
 from tracker.store.stats import Stats

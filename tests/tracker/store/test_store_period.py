@@ -6,8 +6,8 @@ import pytest
 
 from tests.tracker.store.documents import DOMAIN, START, document
 from tracker.store.database import Store
-from tracker.store.figures import key
 from tracker.store.page import Found
+from tracker.store.pair import key
 from tracker.store.query import Key, Walk
 from tracker.store.row import LATEST, SECOND, row
 from tracker.store.tree import AllOf, AnyOf, Match, Not, Tree
