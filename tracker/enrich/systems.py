@@ -73,7 +73,7 @@ WORDS: Final = {
     "Solaris": ("solaris", "sunos"),
     "Syllable": ("syllable",),
 }
-PHONES: Final = frozenset(("Android", "HarmonyOS", "KaiOS", "iOS"))
+PHONES: Final = frozenset(("Android", "KaiOS", "iOS"))
 DESKTOPS: Final = frozenset(
     (
         *("Windows", "OS X", "Linux", "Chrome OS", "FreeBSD", "OpenBSD", "NetBSD", "Solaris"),

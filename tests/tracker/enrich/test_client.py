@@ -203,6 +203,14 @@ AGENTS = [
         "browser, Windows, desktop, WhatsApp",
     ),
     (
+        f"Mozilla/5.0 (PC; HarmonyOS 5.0) {KHTML} Chrome/114.0.0.0 Safari/537.36 ArkWeb/4.1.6",
+        "browser, HarmonyOS, other, Chrome",
+    ),
+    (
+        f"Mozilla/5.0 (Phone; OpenHarmony 5.0) {KHTML} Chrome/114.0.0.0 Safari/537.36 Mobile",
+        "mobile browser, HarmonyOS, mobile, Chrome",
+    ),
+    (
         "[FBAN/FB4A;FBAV/26.0.0.22;FBLC/en_US;FBMF/Sony]",
         "mobile browser, Android, mobile, Facebook",
     ),
