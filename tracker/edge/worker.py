@@ -51,7 +51,10 @@ class Server(uvicorn.Server):
     """uvicorn's server, but a signal only asks it to drain, and a drained worker exits with 0.
 
     It answers on the `tls` sockets, too, if it has any; `door` makes their connections' protocols.
+    `ready` is called once it listens and heeds signals.
     """
+
+    ready: Callable[[], object]
 
     tls: Sequence[socket.socket] = ()
     door: Callable[[], asyncio.Protocol]
@@ -65,6 +68,7 @@ class Server(uvicorn.Server):
             self.servers.append(
                 await loop.create_server(self.door, sock=listener, backlog=self.config.backlog)
             )
+        self.ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -171,7 +175,7 @@ async def serve(
         )
     loop.add_reader(sys.stdin.fileno(), server.orphaned)
     told = {"pid": os.getpid(), "stream": segments.folder.name}
-    logger.info("worker_started", extra=told)
+    server.ready = lambda: logger.info("worker_started", extra=told)
     counters.cells[Counter.STARTED_AT] = int(time.time())
     telling = loop.create_task(_tell(counters))
     # Objects that live as long as the worker are none of the collector's business.

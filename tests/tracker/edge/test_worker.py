@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.edge.wire import CLICK, DESTINATION, DOMAIN, KEYRING, OPEN
 from tracker.counters import Counter, read
 from tracker.hit import Hit
@@ -28,7 +29,7 @@ class Running:
     clients: list[socket.socket] = field(default_factory=list)
 
     def connect(self) -> socket.socket:
-        client = socket.create_connection(self.listener.getsockname(), timeout=20)
+        client = socket.create_connection(self.listener.getsockname(), timeout=PATIENCE)
         self.clients.append(client)
         return client
 
@@ -85,6 +86,7 @@ def start(
         "tls_listen_fds": secured,
         "spool": str(folder / "spool"),
         "keyring": str(folder / "keyring.json"),
+        "late_after": 60,  # what was answered is on disk, however slow that may be
         **settings,
     }
     assert process.stdin is not None
@@ -95,7 +97,7 @@ def start(
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, list[dict[str, Any]]]:
     """Return how a worker left and what it logged."""
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     return process.returncode, [json.loads(line) for line in errors.splitlines()]
 
 
@@ -187,7 +189,7 @@ def test_a_worker_that_cannot_start_says_why_in_one_line(line: bytes, complaint:
         input=line + b"\n",
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert complaint in done.stderr.decode()
@@ -203,8 +205,7 @@ def test_readers_are_answered_while_the_spool_cannot_even_be_made(tmp_path: Path
             client.sendall(request("c", CLICK))
             assert head(client).startswith("HTTP/1.1 302")
             (tmp_path / "spool").unlink()
-            while not running.hits():
-                assert running.process.poll() is None
+            wait_for(running.hits, "the hit to be written")
             assert [hit.token for hit in running.hits()] == [CLICK]
         status, logged = ended(running.process)
     assert status == 0

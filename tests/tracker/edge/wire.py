@@ -152,11 +152,12 @@ async def bench(
     registered: Mapping[str, TrackingDomain] = NOBODY,
     **spool_settings: Any,
 ) -> AsyncIterator[Bench]:
+    """Build a worker that answers nobody late, unless told, however slow the disk may be."""
     segments = Segments(folder, 1 << 20)
     segments.begin()
     segments.prepare()
     counters = Counters.create(segments.folder)
-    spool = Spool(segments, counters, **spool_settings)
+    spool = Spool(segments, counters, **{"late_after": 60} | spool_settings)
     edge = Edge(
         Domains(KEYRING),
         spool,

@@ -11,7 +11,8 @@ from certs.cache import Cache
 from certs.vault.master import MasterKey
 from tests.certs.front.pki import Authority, Pair
 from tests.certs.front.shop import bundle
-from tests.tracker.edge.test_worker import Running, start
+from tests.patience import PATIENCE
+from tests.tracker.edge.test_worker import Running, head, start
 from tests.tracker.edge.wire import DOMAIN, KEYRING
 from tracker.counters import Counter, read
 from tracker.domains import Snapshot, TrackingDomain
@@ -53,7 +54,7 @@ class Secure(Running):
         publish(self.folder / "domains.json", Snapshot(tracking={DOMAIN: domain}))
 
     def secured(self, client: ssl.SSLContext | None = None, name: str = DOMAIN) -> ssl.SSLSocket:
-        below = socket.create_connection(self.tls.getsockname(), timeout=20)
+        below = socket.create_connection(self.tls.getsockname(), timeout=PATIENCE)
         try:
             made = (client or CA.trusting()).wrap_socket(below, server_hostname=name)
         except OSError:
@@ -64,6 +65,12 @@ class Secure(Running):
 
     def count(self, counter: Counter) -> int:
         return sum(read(s.folder)[counter] for s in SpoolReader(self.folder / "spool").streams())
+
+    def up(self) -> None:
+        """Return once the worker answers: who stands before it gives up sooner than a test."""
+        client = self.connect()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n")
+        assert head(client).startswith("HTTP/1.1 404")
 
     def end(self) -> None:
         for client in self.clients:

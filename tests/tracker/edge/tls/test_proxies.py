@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.servers.ports import free_port, listening
 from tests.tracker.edge.test_worker import head, request
 from tests.tracker.edge.tls.secure import CA, Secure
@@ -18,7 +18,6 @@ from tests.tracker.edge.wire import CLICK, DESTINATION, DOMAIN, OPEN, UNSUBSCRIB
 
 PROXY = Path(__file__).parents[4] / "deploy" / "proxy"
 CLIENT = "127.0.0.2"  # so that its address isn't the proxy's
-WITHIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Behind:
     @contextlib.contextmanager
     def client(self, *, secure: bool) -> Iterator[socket.socket]:
         port = self.place.https if secure else self.place.http
-        with socket.create_connection(("127.0.0.1", port), WITHIN, (CLIENT, 0)) as below:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE, (CLIENT, 0)) as below:
             if not secure:
                 yield below
                 return
@@ -127,6 +126,7 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
             lambda: proxy.poll() is not None or all(map(listening, ports)), f"{name} to listen"
         )
         assert proxy.poll() is None, (tmp_path / "output").read_text()
+        worker.up()
         yield Behind(worker, place)
     finally:
         proxy.kill()

@@ -12,6 +12,7 @@ import pytest
 from certs.cache import Cache
 from certs.vault.master import MasterKey
 from tests.certs.front.shop import bundle
+from tests.patience import PATIENCE
 from tests.tracker.edge.test_worker import head, request
 from tests.tracker.edge.tls.secure import CA
 from tests.tracker.edge.wire import CLICK, DOMAIN, KEYRING
@@ -37,7 +38,7 @@ def test_the_edge_answers_by_https_where_it_is_told_to(
     with running("edge", **listen) as edge:
         host, _, port = edge.addresses[1].rpartition(":")
         with (
-            socket.create_connection((host, int(port)), timeout=20) as below,
+            socket.create_connection((host, int(port)), timeout=PATIENCE) as below,
             CA.trusting().wrap_socket(below, server_hostname=DOMAIN) as client,
         ):
             client.sendall(request("c", CLICK))
@@ -48,7 +49,7 @@ def test_the_edge_answers_by_https_where_it_is_told_to(
 def _agrees(host: str, port: int, group: str) -> bool:
     asking = CA.trusting()
     asking.set_ecdh_curve(group)
-    with socket.create_connection((host, port), timeout=20) as below:
+    with socket.create_connection((host, port), timeout=PATIENCE) as below:
         try:
             asking.wrap_socket(below, server_hostname=DOMAIN).close()
         except ssl.SSLError:
@@ -68,7 +69,7 @@ def test_a_tls_port_without_certificates_of_our_own_is_refused(data: Path) -> No
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert left.returncode == Exit.CONFIG
     assert left.stderr.startswith('tracker: edge.tls is "external", so the edge has no certif')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.servers import dns, pebble
 from tests.servers.pebble import PEBBLE, PEBBLE_UNSTABLE, Missing
 from tests.tracker.edge.test_worker import head, request
@@ -35,7 +35,6 @@ def address() -> str:
     return chosen
 
 
-@pytest.mark.timeout(180)
 def test_a_domain_that_is_added_has_https_by_itself_and_new_links_use_it(
     address: str, tmp_path: Path
 ) -> None:
@@ -76,7 +75,7 @@ def test_a_domain_that_is_added_has_https_by_itself_and_new_links_use_it(
             "links to begin with https",
             WITHIN,
         )
-        with socket.create_connection((address, 80), timeout=20) as plain:  # old mail's links
+        with socket.create_connection((address, 80), timeout=PATIENCE) as plain:  # old mail's links
             plain.sendall(request("c", CLICK))
             assert head(plain).startswith("HTTP/1.1 302")
 
@@ -84,7 +83,7 @@ def test_a_domain_that_is_added_has_https_by_itself_and_new_links_use_it(
 def _tracker(settings: dict[str, str], *arguments: str) -> None:
     command = [sys.executable, "-m", "tracker", *arguments]
     subprocess.run(
-        command, env={**os.environ, **settings}, check=True, capture_output=True, timeout=60
+        command, env={**os.environ, **settings}, check=True, capture_output=True, timeout=PATIENCE
     )
 
 
@@ -92,7 +91,7 @@ def _leads_on(address: str, client: ssl.SSLContext) -> bool:
     """Tell whether a click by HTTPS leads on; the client verifies who answers."""
     try:
         with (
-            socket.create_connection((address, 443), timeout=20) as below,
+            socket.create_connection((address, 443), timeout=PATIENCE) as below,
             client.wrap_socket(below, server_hostname=DOMAIN) as secured,
         ):
             secured.sendall(request("c", CLICK))
