@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from certs.doctor import Expected, Finding
+from tests.patience import PATIENCE
 from tests.servers.authority import Authority, Pair
 from tests.servers.dns import Resolver
+from tests.servers.ports import free_port
 
 NAME = "click.example.com"
 EDGE = "edge.tracking.net"
@@ -117,7 +119,7 @@ class _Visit(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         server = cast(Server, self.server)
         plain: socket.socket = self.request
-        plain.settimeout(30)
+        plain.settimeout(PATIENCE)
         with contextlib.suppress(OSError):
             if not server.context:
                 self._answer(plain)
@@ -151,11 +153,9 @@ def _serving(server: Server) -> Iterator[Server]:
 def _free() -> int:
     """Find a port that is free at each of our addresses."""
     for _ in range(50):
-        with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.create_server((ONE, 0)))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError):
-                for address in (TWO, THREE):
-                    stack.enter_context(socket.create_server((address, port)))
-                return port
+        port = free_port(ONE)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for address in (TWO, THREE):
+                stack.enter_context(socket.create_server((address, port)))
+            return port
     raise OSError("found no port that is free on 127.0.0.1 to 127.0.0.3")
