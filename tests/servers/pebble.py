@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import httpx
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.servers.authority import Authority
 from tests.servers.fetch import PEBBLE, PEBBLE_UNSTABLE, Server
 from tests.servers.ports import free_port, listening
@@ -63,7 +63,7 @@ class Pebble:
 
     def _management(self, path: str) -> httpx.Response:
         context = ssl.create_default_context(cafile=self.ca_file)
-        with httpx.Client(verify=context) as http:
+        with httpx.Client(verify=context, timeout=PATIENCE) as http:
             return http.get(f"{self.management}/{path}").raise_for_status()
 
 

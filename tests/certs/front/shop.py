@@ -14,6 +14,7 @@ from certs.front.contexts import Contexts
 from certs.front.door import Door
 from certs.vault.bundle import Bundle
 from tests.certs.front.pki import Authority, Pair
+from tests.patience import PATIENCE
 
 CA = Authority()
 NAME = "click.example.com"
@@ -69,7 +70,7 @@ class Shop:
 
     async def ended(self, outcome: Outcome, number: int = 1) -> None:
         """Return once so many handshakes have ended so."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while self.outcomes[outcome] < number:
                 await asyncio.sleep(0.001)
 
@@ -78,7 +79,7 @@ class Shop:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 return await reader.read()
         finally:
             writer.close()
@@ -128,7 +129,7 @@ def visit(
     """Shake hands, say something, hear it back; raises OSError."""
     client = client or CA.trusting()
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=20) as below,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as below,
         client.wrap_socket(below, server_hostname=name, session=session) as secured,
     ):
         secured.sendall(say)

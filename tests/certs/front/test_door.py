@@ -28,6 +28,7 @@ from tests.certs.front.shop import (
     visit,
 )
 from tests.certs.front.test_hello import HELLO, MESSAGE, hello, records
+from tests.patience import PATIENCE
 
 Body = Callable[[Shop], Awaitable[None]]
 
@@ -135,7 +136,7 @@ def test_garbage_gets_no_answer(cache: Cache, sent: bytes) -> None:
 
 def test_a_hello_in_a_flood_of_tiny_records_is_answered(cache: Cache) -> None:
     async def body(here: Shop) -> None:
-        answered = await asyncio.wait_for(_first_record(here, records(MESSAGE, 3)), 20)
+        answered = await asyncio.wait_for(_first_record(here, records(MESSAGE, 3)), PATIENCE)
         assert answered[:1] == b"\x16"  # a handshake: the server's hello
 
     opened(cache, body)
@@ -157,17 +158,17 @@ def test_who_says_too_little_is_swept_away(cache: Cache, length: int) -> None:
     async def body(here: Shop) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
         writer.write(HELLO[:length])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not here.door.book:
                 await asyncio.sleep(0.001)
         (arrival,) = here.door.book
         assert isinstance(arrival, Arrival)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(arrival._hello.received) < length:
                 await asyncio.sleep(0.001)
         assert (arrival.idle(), arrival.seen) == (True, 0)
         arrival.drop()
-        assert await asyncio.wait_for(reader.read(), 20) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         assert (here.outcomes, here.door.book) == ({Outcome.SLOW: 1}, set())
         writer.close()
 
@@ -178,12 +179,12 @@ def test_who_stops_in_the_middle_of_a_handshake_is_swept_away(cache: Cache) -> N
     async def body(here: Shop) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
         writer.write(hello(NAME))
-        assert await asyncio.wait_for(reader.read(1), 20) == b"\x16"
+        assert await asyncio.wait_for(reader.read(1), PATIENCE) == b"\x16"
         (arrival,) = here.door.book
         here.seconds = 7
         assert arrival.seen == 0
         arrival.drop()
-        await asyncio.wait_for(reader.read(), 20)
+        await asyncio.wait_for(reader.read(), PATIENCE)
         assert here.outcomes == {Outcome.SLOW: 1}
         writer.close()
 
@@ -283,7 +284,7 @@ def test_an_open_session_goes_on_over_a_renewal(cache: Cache) -> None:
         cache.put(bundle(NAME, CA.issue(NAME)))
         await asyncio.to_thread(visit, here.port, NAME)
         writer.write(b"still there.")
-        assert await asyncio.wait_for(reader.readuntil(END), 20) == b"still there."
+        assert await asyncio.wait_for(reader.readuntil(END), PATIENCE) == b"still there."
         writer.close()
 
     opened(cache, body)
@@ -369,7 +370,7 @@ def test_closing_says_so_to_the_client(cache: Cache) -> None:
             "127.0.0.1", here.port, ssl=CA.trusting(), server_hostname=NAME
         )
         writer.write(b"close.")
-        assert await asyncio.wait_for(reader.read(), 20) == b"close."  # and no broken session
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b"close."  # and no broken session
         writer.close()
         assert here.inside[0].transport.is_closing()
 
@@ -379,12 +380,12 @@ def test_closing_says_so_to_the_client(cache: Cache) -> None:
 def test_a_forged_record_ends_the_session(cache: Cache) -> None:
     async def body(here: Shop) -> None:
         asking = CA.trusting()
-        below = socket.create_connection(("127.0.0.1", here.port), timeout=20)
+        below = socket.create_connection(("127.0.0.1", here.port), timeout=PATIENCE)
         secured = await asyncio.to_thread(asking.wrap_socket, below, server_hostname=NAME)
         with socket.socket(fileno=secured.detach()) as raw:
             raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
             raw.setblocking(False)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while await asyncio.get_running_loop().sock_recv(raw, 65536):
                     pass
         assert here.inside[0].received == b""
@@ -395,7 +396,7 @@ def test_a_forged_record_ends_the_session(cache: Cache) -> None:
 def test_a_worker_that_drains_lets_a_handshake_finish(cache: Cache) -> None:
     async def body(here: Shop) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not here.door.book:
                 await asyncio.sleep(0.001)
             (arrival,) = here.door.book

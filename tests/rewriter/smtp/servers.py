@@ -14,13 +14,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from rewriter.keyring import Keyring
+from tests.patience import PATIENCE
 
 DOMAIN = "click.example.com"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Destination:
         return "250 OK"
 
     def take(self) -> Delivered:
-        return self.mail.get(timeout=30)
+        return self.mail.get(timeout=PATIENCE)
 
 
 class Lenient(SMTP):
@@ -63,11 +59,22 @@ class LenientController(Controller):
     def factory(self) -> SMTP:
         return Lenient(self.handler, **self.SMTP_kwargs)
 
+    def _trigger_server(self) -> None:
+        """Hear a greeting, as aiosmtpd's own does, which gives up after a second."""
+        address = (self.hostname, self.port)
+        with socket.create_connection(address, timeout=PATIENCE) as client:
+            client.recv(1024)
+
 
 @contextlib.contextmanager
 def listening(destination: Destination, port: int) -> Iterator[None]:
     controller = LenientController(
-        destination, "127.0.0.1", port, server_hostname="destination", enable_SMTPUTF8=True
+        destination,
+        "127.0.0.1",
+        port,
+        server_hostname="destination",
+        enable_SMTPUTF8=True,
+        ready_timeout=PATIENCE,
     )
     controller.start()
     try:
@@ -102,4 +109,4 @@ def filtering(
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)

@@ -14,15 +14,15 @@ import pytest
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Tokens
+from tests.patience import PATIENCE, wait_for
+from tests.servers.ports import free_port
 
-from .servers import DOMAIN, Destination, filtering, free_port, listening
+from .servers import DOMAIN, Destination, filtering, listening
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy" / "postfix"
 NEWSLETTER = ROOT / "deploy" / "demo" / "newsletter.eml"
 TRACKED = re.compile(rb"https://click\.example\.com/([cou])/[\w-]+\.([\w-]+)\.[\w-]+")
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def missing() -> str:
@@ -45,7 +45,7 @@ class Postfix:
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
-            [*command], capture_output=True, text=True, check=True, cwd=self.home, timeout=60
+            [*command], capture_output=True, text=True, check=True, cwd=self.home, timeout=PATIENCE
         )
         return done.stdout
 
@@ -116,6 +116,8 @@ class Route:
     def filter(self) -> Iterator[None]:
         with filtering(self.postfix.home, self.filter_port, self.back_port):
             yield
+            # What Postfix hasn't heard to be taken it would send once more, in the next test.
+            wait_for(lambda: self.postfix.queued() == 0, "Postfix to have handed all on")
 
     def recipients_in(self, content: bytes) -> set[tuple[bytes, str]]:
         keyring = Keyring.load(self.postfix.home / "keyring.json")
@@ -162,7 +164,7 @@ def test_mail_through_postfix_reaches_each_recipient_with_links_of_their_own(rou
 
 def test_mail_waits_in_the_queue_while_the_filter_is_away(route: Route) -> None:
     route.postfix.swaks("cy@example.net", data=NEWSLETTER)
-    assert route.postfix.queued() == 1
+    wait_for(lambda: route.postfix.queued() == 1, "Postfix to keep it")
     with route.filter():
         route.postfix.flush()
         mail = route.destination.take()

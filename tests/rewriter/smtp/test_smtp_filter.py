@@ -18,8 +18,10 @@ from rewriter.config import Config
 from rewriter.keyring import Keyring
 from rewriter.mime.letterhead import Letterhead
 from rewriter.tokens import Tokens
+from tests.patience import PATIENCE
+from tests.servers.ports import free_port
 
-from .servers import DOMAIN, Destination, filtering, free_port, listening
+from .servers import DOMAIN, Destination, filtering, listening
 
 PAGE = b'<p><a href="https://example.com/">x</a></p>\r\n'
 MESSAGE = (
@@ -39,7 +41,9 @@ class Line:
     destination: Destination
 
     def send(self, *recipients: str, content: bytes = MESSAGE, sender: str = "a@b.example") -> None:
-        with smtplib.SMTP("127.0.0.1", self.port, local_hostname="test", timeout=30) as server:
+        with smtplib.SMTP(
+            "127.0.0.1", self.port, local_hostname="test", timeout=PATIENCE
+        ) as server:
             server.sendmail(sender, recipients, content, ["BODY=8BITMIME"])
 
     def recipients_in(self, content: bytes) -> set[str]:
@@ -116,7 +120,7 @@ def test_while_the_next_server_is_away_mail_is_to_be_tried_again(tmp_path: Path)
 def test_a_signal_ends_the_filter_cleanly(tmp_path: Path) -> None:
     with filtering(tmp_path, free_port(), free_port()) as process:
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_one_message_too_many_is_to_be_tried_again(tmp_path: Path) -> None:

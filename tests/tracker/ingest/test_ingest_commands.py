@@ -10,16 +10,17 @@ import smtplib
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.rewriter.smtp.servers import Destination, free_port, listening
+from tests.patience import PATIENCE, wait_for
+from tests.rewriter.smtp.servers import Destination, listening
+from tests.servers.ports import free_port
 from tests.tracker.ingest.samples import DOMAIN, SAMPLES
 from tests.tracker.ingest.test_ingest_postfix import DELIVERED, HEADS
 from tracker.store.database import Store
@@ -45,7 +46,7 @@ class Home:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
             env=self.environment,
             cwd=self.folder,
         )
@@ -123,13 +124,6 @@ def test_a_log_that_isnt_there_is_named(home: Home) -> None:
     )
 
 
-def within(seconds: float, happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it didn't happen in time"
-        time.sleep(0.05)
-
-
 def place_in(home: Home) -> int:
     """Return how many bytes of the log were read, and what came of them stored."""
     for kept in (home.folder / "data").glob("postfix-*.json"):
@@ -146,13 +140,13 @@ def test_a_log_that_is_followed_over_its_rotation_is_counted_once(
     log.write_text("\n".join(LINES[:4]) + "\n")
     command = home.command("postfix", str(log), "--follow")
     with subprocess.Popen(command, env=home.environment, stdout=subprocess.PIPE) as process:
-        within(30, lambda: place_in(home) == log.stat().st_size)
+        wait_for(lambda: place_in(home) == log.stat().st_size, "the log to be read")
         log.rename(home.folder / "mail.log.1")
         rest = "\n".join(LINES[4:]) + "\n"
         log.write_text(rest)
-        within(30, lambda: place_in(home) == len(rest.encode()))
+        wait_for(lambda: place_in(home) == len(rest.encode()), "the new log to be read")
         process.send_signal(ending)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == (0 if ending == signal.SIGTERM else -ending)
     assert said == (b"4 taken in, 0 known already\n" if ending == signal.SIGTERM else b"")
     assert home.run("postfix", str(log)).stdout == "0 taken in, 0 known already\n"
@@ -193,11 +187,11 @@ def postfix(home: Path, port: int, relay: int) -> Iterator[Path]:
     (etc / "master.cf").write_text(services)
     (etc / "main.cf").write_text(MAIN.format(home=home, port=relay))
     (etc / "header_checks").write_text("/^X-Mailgun-Tag:/ INFO\n")
-    subprocess.run(["postfix", "-c", str(etc), "start"], check=True, timeout=60)
+    subprocess.run(["postfix", "-c", str(etc), "start"], check=True, timeout=PATIENCE)
     try:
         yield home / "mail.log"
     finally:
-        subprocess.run(["postfix", "-c", str(etc), "stop"], check=True, timeout=60)
+        subprocess.run(["postfix", "-c", str(etc), "stop"], check=True, timeout=PATIENCE)
 
 
 def missing() -> str:
@@ -227,7 +221,7 @@ def test_a_real_postfixs_log_tells_what_became_of_each_message(home: Home) -> No
                 to = f"{name}@quay.example"
                 client.sendmail("post@harbour.example", [to], message.format(to))
                 ended = re.compile(f"to=<{to}>, relay=.* status={end} ")
-                within(30, lambda: ended.search(log.read_text()) is not None)  # noqa: B023 - called at once
+                wait_for(lambda: ended.search(log.read_text()), f"{name} to be {end}")  # noqa: B023 - called at once
             done = home.run("postfix", str(log), "--loopback")
     assert done.stderr == ""
     found = [

@@ -35,6 +35,8 @@ def running(*arguments: str, **settings: str) -> Iterator[Running]:
         "TRACKER_EDGE_LISTEN": "127.0.0.1:0",
         "TRACKER_API_LISTEN": "127.0.0.1:0",
         "TRACKER_EDGE_WORKERS": "1",
+        # What was answered is on disk, however slow that may be.
+        "TRACKER_EDGE_LATE_AFTER": "60",
         **settings,
     }
     process = subprocess.Popen(

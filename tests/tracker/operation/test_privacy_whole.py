@@ -16,9 +16,9 @@ import pytest
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Privacy, Tokens
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.tracker.operation.conftest import Tracker
-from tests.tracker.operation.running import running
+from tests.tracker.operation.running import Running, running
 from tracker import roles
 from tracker.forwarding.dead import DeadLetters
 from tracker.forwarding.forward import Forwarder
@@ -61,6 +61,11 @@ def requests(mode: Privacy) -> list[str]:
     ]
 
 
+def asked(edge: Running, path: str) -> httpx.Response:
+    """Ask the edge, as a reader's client does."""
+    return httpx.get(f"http://{edge.addresses[0]}{path}", headers=HEADERS, timeout=PATIENCE)
+
+
 async def forwarded(data: Path) -> None:
     """Do what the back office does, until nothing is left to do for anybody."""
     store = await Store.open(data / roles.STORE)
@@ -98,7 +103,7 @@ def test_what_a_mode_leaves_out_is_in_no_file_no_log_and_no_export(
     data = folder / "data"
     with running("edge") as edge, caplog.at_level(logging.INFO):
         for path in requests(mode):
-            answer = httpx.get(f"http://{edge.addresses[0]}{path}", headers=HEADERS)
+            answer = asked(edge, path)
             assert answer.status_code in (200, 302)
         assert b"tlh-kx" in bytes_in(data), "until it is forwarded a hit is as it came"
         asyncio.run(forwarded(data))
@@ -120,7 +125,7 @@ def test_a_hit_of_a_message_that_is_off_leaves_nothing(folder: Path, tracker: Tr
     tracker("keys", "new")
     with running("edge") as edge:
         for path in requests("off"):
-            httpx.get(f"http://{edge.addresses[0]}{path}", headers=HEADERS)
+            asked(edge, path)
         asyncio.run(forwarded(folder / "data"))
         left = bytes_in(folder / "data")
     assert tracker("export").out == ""

@@ -10,6 +10,7 @@ import pytest
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
+from tests.patience import PATIENCE
 from tests.tracker.operation.conftest import Tracker
 from tests.tracker.operation.running import running
 from tracker import folder as data_folder
@@ -28,7 +29,7 @@ def token() -> str:
 def test_the_edge_answers_and_drains(tracker: Tracker) -> None:
     tracker("keys", "new")
     with running("edge") as edge:
-        answer = httpx.get(f"http://{edge.addresses[0]}/o/x.y.z")
+        answer = httpx.get(f"http://{edge.addresses[0]}/o/x.y.z", timeout=PATIENCE)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/gif")
         edge.process.send_signal(signal.SIGINT)
         edge.until("draining")
@@ -42,7 +43,7 @@ def test_a_reader_who_comes_while_the_only_worker_is_being_replaced_is_answered(
     tracker("keys", "new")
     with running("edge") as edge:
         os.kill(edge.until("worker_started")["pid"], signal.SIGKILL)
-        assert httpx.get(f"http://{edge.addresses[0]}/o/x.y.z").status_code == 200
+        assert httpx.get(f"http://{edge.addresses[0]}/o/x.y.z", timeout=PATIENCE).status_code == 200
         edge.until("child_died", status=-signal.SIGKILL, restart_in=0)
 
 
@@ -54,19 +55,19 @@ def test_the_edge_learns_a_new_key_by_itself(tracker: Tracker) -> None:
         url = f"http://{edge.addresses[0]}/c/{token()}"
         edge.until("child_replaced")
         assert edge.until("worker_started")["pid"] != before
-        assert httpx.get(url).headers["location"] == "https://x.example/"
+        assert httpx.get(url, timeout=PATIENCE).headers["location"] == "https://x.example/"
 
 
 def test_a_damaged_keyring_stops_no_worker_that_has_read_a_good_one(tracker: Tracker) -> None:
     tracker("keys", "new")
     url = "http://{}/c/" + token()
     with running("edge") as edge:
-        assert httpx.get(url.format(edge.addresses[0])).status_code == 302
+        assert httpx.get(url.format(edge.addresses[0]), timeout=PATIENCE).status_code == 302
         Path("data/keyring.json").write_text("{")
         edge.until("keyring_refused")
         edge.process.send_signal(signal.SIGHUP)
         edge.until("keyring_refused")
-        assert httpx.get(url.format(edge.addresses[0])).status_code == 302
+        assert httpx.get(url.format(edge.addresses[0]), timeout=PATIENCE).status_code == 302
 
 
 @pytest.mark.parametrize("role", ROLES)

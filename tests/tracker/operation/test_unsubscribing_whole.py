@@ -17,12 +17,13 @@ from rewriter.keyring import Keyring
 from rewriter.links import Policy
 from rewriter.mime.message import rewrite_message
 from rewriter.tokens import Privacy, Tokens
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.operation.conftest import Said, Tracker
 from tests.tracker.operation.running import Running, running
 
 TRACKING_DOMAIN = "127.0.0.1"
 SHOP = "shop.example"
+GERMAN = {"accept-language": "de-AT, en;q=0.5"}
 ANN = "ann@example.net"
 MESSAGE = b"""\
 From: shop@shop.example
@@ -42,7 +43,7 @@ UNSUBSCRIBE = re.compile(rb'href="https://127\.0\.0\.1(/u/[^"]+)"')
 def served(tracker: Tracker) -> Iterator[Running]:
     tracker("keys", "new")
     with running("serve") as serving:
-        httpx.get(f"http://{serving.addresses[1]}/healthz", timeout=60).raise_for_status()
+        httpx.get(f"http://{serving.addresses[1]}/healthz", timeout=PATIENCE).raise_for_status()
         yield serving
 
 
@@ -57,11 +58,10 @@ class Reader:
         self.page = f"http://{edge}{path.decode()}"
 
     def looks(self) -> str:
-        return self._read(httpx.get(self.page, headers={"accept-language": "de-AT, en;q=0.5"}))
+        return self._read(httpx.get(self.page, headers=GERMAN, timeout=PATIENCE))
 
     def presses(self, **form: str) -> str:
-        headers = {"accept-language": "de-AT, en;q=0.5"}
-        return self._read(httpx.post(self.page, data=form, headers=headers))
+        return self._read(httpx.post(self.page, data=form, headers=GERMAN, timeout=PATIENCE))
 
     def _read(self, answer: httpx.Response) -> str:
         answer.raise_for_status()

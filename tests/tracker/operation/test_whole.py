@@ -13,6 +13,7 @@ import pytest
 
 from rewriter.keyring import Keyring
 from rewriter.tokens import Context, Link, Tokens
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.operation.conftest import Said, Tracker
 from tests.tracker.operation.running import Running, running
 from tracker.mistake import Exit
@@ -27,7 +28,8 @@ def click(edge: str, recipient: str, sending_domain: str = "shop.example") -> ht
     token = tokens.mint(
         b"c", tokens.seal_link(Link("https://x.example/")), tokens.seal_context(context)
     )
-    answer = httpx.get(f"http://{edge}/c/{token.decode()}", headers={"user-agent": "Firefox"})
+    url, headers = f"http://{edge}/c/{token.decode()}", {"user-agent": "Firefox"}
+    answer = httpx.get(url, headers=headers, timeout=PATIENCE)
     assert answer.status_code == 302
     return answer
 
@@ -63,7 +65,13 @@ def following(api: str, *arguments: str) -> Iterator[Following]:
 
 def answering(api: str) -> None:
     """Return once the back office answers: who asks waits in the socket that it inherits."""
-    httpx.get(f"http://{api}/healthz", timeout=60).raise_for_status()
+    httpx.get(f"http://{api}/healthz", timeout=PATIENCE).raise_for_status()
+
+
+def check(api: str, name: str) -> str:
+    """Say how one thing does."""
+    found: dict[str, str] = httpx.get(f"http://{api}/readyz", timeout=PATIENCE).json()["statuses"]
+    return found[name]
 
 
 @pytest.fixture
@@ -172,7 +180,7 @@ def test_readers_are_answered_while_the_database_is_unreadable_and_nothing_is_mi
         serving.until("domains_not_published")
         click(edge, "bob@example.net")
         store.unlink()
-        answering(api)
+        wait_for(lambda: check(api, "store") == "ok", "a store to be made")
         with following(api) as follower:
             assert follower.recipients(2) == ["ann@example.net", "bob@example.net"]
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from rewriter.keyring import Keyring
+from tests.patience import until
 from tests.servers.stores import only_sqlite
 from tests.tracker.api.caller import calling, serving
 from tests.tracker.shared.conftest import Away, Machines
@@ -218,9 +219,7 @@ async def test_sharing_goes_on_until_it_is_cancelled(
     Keyring.new().save(one.path)
     sharing = Sharing(store, one.keys, Copy.open(tmp_path / "other.db", store.name), "one")
     running = asyncio.create_task(sharing.run())
-    async with asyncio.timeout(20):
-        while "API keys" not in sharing.as_of:
-            await asyncio.sleep(0.01)
+    await until(lambda: "API keys" in sharing.as_of, "everything to be copied")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -240,10 +239,7 @@ async def test_what_nobody_thought_of_ends_neither_the_office_nor_the_sharing(
     held = await one.keys.held()
     await one.keys.keep(Held(held.revision, shared.grown(held.keyring)))
     running = asyncio.create_task(one.sharing.run())
-    async with asyncio.timeout(20):
-        while "a fault of the program" not in one.sharing.check().says:
-            await asyncio.sleep(0.01)
-        await Signing(store).tell(MachineRow("other", frozenset({1, 2}), 0))
-        while one.sharing.check().status != "ok":
-            await asyncio.sleep(0.01)
+    await until(lambda: "a fault of the program" in one.sharing.check().says, "the fault")
+    await Signing(store).tell(MachineRow("other", frozenset({1, 2}), 0))
+    await until(lambda: one.sharing.check().status == "ok", "all to be well")
     running.cancel()
