@@ -44,11 +44,12 @@ async def test_two_offices_that_race_make_one_order(world: World, shared: Shared
 
 async def test_an_office_that_slept_past_its_lease_commits_nothing(world: World) -> None:
     async with world.desk() as desk:
-        slept = await Leases(desk.vault, "sleeper", seconds=1).take(world.name, world.clock())
+        now = world.clock()
+        slept = await Leases(desk.vault, "sleeper", seconds=1).take(world.name, now)
         assert slept is not None
         awake = Leases(desk.vault, "awake")
-        assert await awake.take(world.name, world.clock()) is None
-        assert await awake.take(world.name, world.clock() + 2) is not None
+        assert await awake.take(world.name, now) is None
+        assert await awake.take(world.name, now + 2) is not None
         with pytest.raises(LeaseLost):
             await desk.certificates.ordered(slept, desk.attempt(world.name, "ordered"))
         assert await Attempts(desk.vault).of(world.name) == []
@@ -186,6 +187,7 @@ async def test_a_vault_that_takes_nothing_keeps_the_ca_unasked(
     world: World, shared: Shared
 ) -> None:
     orders = shared.ordered()
+    world.patience = 0.1
     async with world.desk() as desk:
         with contextlib.closing(
             sqlite3.connect(world.folder / "certs.db", isolation_level=None)

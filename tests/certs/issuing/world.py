@@ -79,6 +79,7 @@ class World:
     https_port: int = 0
     vault: str = ""  # the URL of the database of a vault that machines share
     ahead: float = 0  # seconds that this machine's clock is ahead of the CA's
+    patience: float = 30  # seconds that it waits while another writes to the vault
     proven: list[str] = field(default_factory=list)
 
     def clock(self) -> float:
@@ -114,7 +115,7 @@ class World:
     async def desk(self, **terms: Any) -> AsyncIterator[Desk]:
         """Open the vault and what a visit needs; the name is wanted and due."""
         at = place(self.vault or str(self.folder / "certs.db"))
-        vault = await Vault.open(at, self.master, patience=1)
+        vault = await Vault.open(at, self.master, patience=self.patience)
         authority = Authority(self.terms(**terms), Accounts(vault), self.cache, self.clock)
         try:
             await authority.prepare()

@@ -63,7 +63,7 @@ def test_a_burst_over_several_workers_turns_its_first_click_too(
     other = Worker(tmp_path / "spool")
     one, two = Kept("one"), Kept("two")
     office = office_with(one, two)
-    hits = [click(0, 0), click(0.5, 1), click(1, 2)]
+    hits = [click(0, 0), click(0.1, 1), click(0.2, 2)]
     for at, hit in zip((worker, other, worker), hits, strict=True):
         at.write(hit)
         asyncio.run(office.drain())
