@@ -89,7 +89,7 @@ DESKTOP_NETWORK: Final = re.compile(
 
 def system_of(agent: str, family: str) -> str:
     """Return the system of an agent in which the parser finds this family, "Other" for none."""
-    if DESKTOP_NETWORK.search(agent):
+    if "Darwin/" in agent and DESKTOP_NETWORK.search(agent):
         return "OS X"
     if family != "Other":
         return NAMES.get(family, family)
