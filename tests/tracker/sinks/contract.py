@@ -216,6 +216,7 @@ class StdoutCase(Hanging):
         self.url = "stdout"
         self._reading, self.output = os.pipe()
         self._content = b""
+        self._marks = 0
         self._streams: list[BinaryIO] = []
         self._going = threading.Event()
         self._going.set()
@@ -227,11 +228,13 @@ class StdoutCase(Hanging):
         return StdoutSink(self._streams[-1])
 
     async def kept(self) -> Told:
-        # What was written before this is read before it.
-        os.write(self.output, b"\n\n")
-        while not self._content.endswith(b"\n\n"):
+        # What was written before this mark is read before it.
+        self._marks += 1
+        mark = b"\nmark %d\n" % self._marks
+        os.write(self.output, mark)
+        while mark not in self._content:
             await asyncio.sleep(0.001)
-        return told(line for line in self._content.splitlines() if line)
+        return told(line for line in self._content.splitlines() if line.startswith(b"{"))
 
     async def hang(self) -> None:
         self._going.clear()
