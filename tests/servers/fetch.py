@@ -1,6 +1,9 @@
-"""Bring Pebble, Let's Encrypt's test CA, from Debian into build/servers, without root.
+"""Bring what the tests run: Pebble and sslyze, without root.
 
     python -m tests.servers.fetch
+
+Pebble, Let's Encrypt's test CA, comes from Debian into build/servers; sslyze, which grades a TLS
+port, from PyPI into build/sslyze.
 
 apt brings the package of this machine's release and, where its mirror has it and it runs here, the
 one of Debian's unstable release, which knows renewal information and profiles. apt checks their
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from rewriter.exits import UNAVAILABLE
+from tests.servers import sslyze
 
 SERVERS: Final = Path(__file__).parents[2] / "build" / "servers"
 _PATIENCE: Final = 240  # seconds; lists of packages are some 10 MB
@@ -120,7 +124,7 @@ def run(folder: Path, *command: str, strict: bool = True) -> str:
 
 
 def main() -> int:
-    """Fetch both; say what came."""
+    """Fetch all; say what came."""
     status = 0
     for server in (PEBBLE, PEBBLE_UNSTABLE):
         try:
@@ -130,6 +134,11 @@ def main() -> int:
             sys.stderr.write(f"NOT FETCHED: {server.folder.name}: {error}\n")
             # Without the newer one its tests skip; without any, all that need a CA do.
             status = status if server.unstable else UNAVAILABLE
+    try:
+        sys.stdout.write(f"{sslyze.install().relative_to(SERVERS.parents[1])}: there\n")
+    except sslyze.Missing as error:
+        sys.stderr.write(f"NOT FETCHED: {error}\n")
+        status = UNAVAILABLE
     return status
 
 
