@@ -5,12 +5,13 @@ go on all the same, and mends nothing but what it broke: the rest recovers by it
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 from typing import Final
 
 from tests.cluster.load import Load
+from tests.cluster.part import Part
 from tests.cluster.topology import STREAM, Topology
 from tests.patience import wait_for
 from tracker.bus.address import Address
@@ -35,7 +36,7 @@ def two_nodes_of_the_bus_stop(topology: Topology, load: Load) -> None:
     first, second, _ = topology.bus.nodes
     first.stop()
     second.stop()
-    load.goes_on(200)
+    load.goes_on()
     first.start()
     second.start()
 
@@ -83,9 +84,10 @@ def acknowledgements_are_lost_of_what_was_stored(topology: Topology, load: Load)
 
 
 def the_edges_lose_the_bus(topology: Topology, load: Load) -> None:
-    for proxy in topology.networks[0].bus:
-        proxy.cut()
-    load.goes_on(200)
+    with _noticed(topology.edges, "sink_unavailable", sink="bus"):
+        for proxy in topology.networks[0].bus:
+            proxy.cut()
+    load.goes_on()
     for proxy in topology.networks[0].bus:
         proxy.heal()
 
@@ -102,15 +104,16 @@ def the_bus_hangs_until_an_edge_gives_it_up(topology: Topology, load: Load) -> N
 
 
 def the_consumers_lose_the_store(topology: Topology, load: Load) -> None:
-    topology.networks[1].store.cut()
-    load.goes_on(200)
+    with _noticed(topology.consumers, "consume_unavailable", end="store"):
+        topology.networks[1].store.cut()
+    load.goes_on()
     topology.networks[1].store.heal()
 
 
 def the_store_hangs_for_a_moment(topology: Topology, load: Load) -> None:
     for network in topology.networks:
         network.store.hang()
-    load.goes_on(200)
+    load.goes_on()
     for network in topology.networks:
         network.store.heal()
 
@@ -126,7 +129,7 @@ def the_store_hangs_until_a_consumer_gives_it_up(topology: Topology, load: Load)
 
 def the_store_is_killed(topology: Topology, load: Load) -> None:
     topology.store.kill()
-    load.goes_on(400)
+    load.goes_on()
     topology.store.start()
 
 
@@ -160,7 +163,7 @@ def a_machine_goes_down_and_comes_back_while_the_store_is_away(
     first.kill()
     first.start()
     first.until("worker_started")
-    load.goes_on(200)
+    load.goes_on()
     topology.store.start()
 
 
@@ -177,6 +180,17 @@ def everything_is_killed_and_started_again(topology: Topology, load: Load) -> No
     for start in starts:
         start()
     load.goes_on()
+
+
+@contextmanager
+def _noticed(parts: Sequence[Part], event: str, **facts: object) -> Iterator[None]:
+    """Wait until one of the parts has logged what the block brings about."""
+    for part in parts:
+        part.forget()
+    yield
+    wait_for(
+        lambda: any(part.logged(event, **facts) for part in parts), f"{event} {facts} to be logged"
+    )
 
 
 @contextmanager

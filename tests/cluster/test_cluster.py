@@ -16,7 +16,7 @@ ROUNDS = {
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("happening", ROUNDS)
 def test_every_answer_is_stored_once_when(happening: str, topology: Topology) -> None:
     faults = ROUNDS[happening]
