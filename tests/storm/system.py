@@ -5,7 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,13 @@ import httpx
 import msgspec
 
 from rewriter.keyring import Keyring
+from tests.patience import wait_for
 from tests.storm.crowd import Visit
 from tests.tracker.operation.running import Running, running
 from tracker.forwarding.ledger import FILE, Ledger
+from tracker.forwarding.standing import standings
+from tracker.reader import SpoolReader
+from tracker.sinks.url import SinkUrl
 from tracker.store.database import Store
 
 Role = Literal["tracker.edge.worker", "tracker.office"]
@@ -52,7 +56,8 @@ class System:
         """Let it drain; whatever a dying office left behind, another one forwards."""
         _drain(self.serving)
         with running("office", TRACKER_DATA=str(self.data)) as office:
-            _wait_for_office(office)
+            # However long that takes: an office that is told to stop has 20 seconds for it.
+            wait_for(lambda: _everything_is_forwarded(self.data), "the spool to be empty")
             _drain(office)
 
 
@@ -106,6 +111,12 @@ def _command(pid: str) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def _everything_is_forwarded(data: Path) -> bool:
+    with closing(Ledger.open(data / FILE)) as ledger:
+        [store] = standings(ledger, SpoolReader(data / "spool"), [SinkUrl.parse("store")])
+    return store.lag.bytes == 0
 
 
 def _wait_for_office(tracker: Running) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from tracker.api.keyfile import read_keys
-from tracker.client import Client, Event
+from tracker.client import ASK_EVERY, ApiUnavailable, Client, Event
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.shown import line
 from tracker.mistake import Exit, Mistake
@@ -79,12 +79,7 @@ async def _show(
     client: Client, wanted: Wanted, show: Callable[[Event], None], *, limit: int, follow: bool
 ) -> None:
     async with client:
-        # Asked first: what comes in while the past is being read is in both, and shown once.
-        position = await client.position()
-        if wanted.domain is None:
-            past = await client.latest(limit)
-        else:
-            past = await client.newest(wanted.domain, wanted.filters, limit)
+        position, past = await _past(client, wanted, limit, patient=follow)
         shown = set()
         for event in filter(wanted.includes, past):
             show(event)
@@ -94,6 +89,30 @@ async def _show(
         async for event in client.follow(position):
             if wanted.includes(event) and _identity(event) not in shown:
                 show(event)
+
+
+async def _past(
+    client: Client, wanted: Wanted, limit: int, *, patient: bool
+) -> tuple[int, list[Event]]:
+    """Return where the feed stands, and the last events; wait for an API that can't answer yet.
+
+    Raises ApiUnavailable unless `patient`.
+    """
+    told = ""
+    while True:
+        try:
+            # Asked first: what comes in while the past is being read is in both, and shown once.
+            position = await client.position()
+            if wanted.domain is None:
+                return position, await client.latest(limit)
+            return position, await client.newest(wanted.domain, wanted.filters, limit)
+        except ApiUnavailable as error:
+            if not patient:
+                raise
+            if told != str(error):
+                told = str(error)
+                typer.echo(f"tracker: {told} (waiting; Ctrl-C leaves)", err=True)
+            await asyncio.sleep(ASK_EVERY)
 
 
 def _identity(event: Event) -> tuple[str, int]:

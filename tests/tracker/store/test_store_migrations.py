@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import pkgutil
 import shutil
 import sqlite3
@@ -152,6 +153,30 @@ async def test_a_full_disk_leaves_a_store_of_the_first_version_as_it_was(tmp_pat
     assert made(path) == before
     await opened(path)
     assert asked(path, "SELECT count(*) FROM event") == [(len(EVENTS),)]
+
+
+async def test_whoever_waits_for_a_long_step_is_told_how_far_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, earlier = tmp_path / "store.db", tmp_path / "versions"
+    of_version_1(path)
+    earlier.mkdir()
+    for file in sorted(migrations.VERSIONS.glob("r000[1-5]_*.py")):
+        shutil.copy(file, earlier)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        migrations.upgrade(connection, earlier, taken_for="0001")
+    engine.dispose()
+    asked(path, "INSERT INTO pair VALUES (1, 0, 0, 0, 0, 0, 0, 0, '', 0)")
+    with caplog.at_level(logging.INFO):
+        await opened(path)
+    told = [vars(one).get("doing") for one in caplog.records if one.message == "store_migrating"]
+    assert told == [
+        None,  # from which revision to which
+        "sorting events for index 1 of 2",
+        "sorting events for index 2 of 2",
+        "carrying over pair 0 of 1",
+    ]
 
 
 LONG_STEP = """
