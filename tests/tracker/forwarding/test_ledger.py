@@ -102,7 +102,7 @@ def test_nobody_else_can_read_the_ledger(open_ledger: Open, tmp_path: Path) -> N
     ("what", "sentence"),
     [
         ("missing folder", r"^cannot open .*forward\.db: "),
-        ("not a database", r"^cannot use .*forward\.db: file is not a .*: put back a copy\)$"),
+        ("not a database", r"^cannot use .*forward\.db: file is not a .*: stop the tracker, move "),
         (
             "newer form",
             r"^cannot use .*forward\.db: it has the form 99, and this version knows",
