@@ -56,7 +56,6 @@ _NOT_OF_REPLACES: Final = frozenset(
         "invalidProfile",
         "rateLimited",
         "rejectedIdentifier",
-        "serverInternal",
         "unsupportedIdentifier",
         "userActionRequired",
     }
@@ -139,7 +138,8 @@ class Ordering:
                 if not _of_replaces(problem):
                     raise
                 # RFC 9773 §5: which certificate is replaced is a hint. An account change, a second
-                # renewal or a CA that forgot must not keep a name without a certificate.
+                # renewal or a CA that forgot, or stumbles over it (Pebble answers 500 to one serial
+                # number in 256), must not keep a name without a certificate.
                 logger.warning(
                     "acme_renewal_not_taken_as_one",
                     extra={"domain": self._wanted.name, "reason": problem.sentence},
@@ -237,7 +237,7 @@ class Ordering:
 
 
 def _of_replaces(problem: Problem) -> bool:
-    return 400 <= problem.status < 500 and problem.type not in _NOT_OF_REPLACES
+    return 400 <= problem.status <= 500 and problem.type not in _NOT_OF_REPLACES
 
 
 def _lost(problem: Problem) -> bool:

@@ -154,8 +154,10 @@ async def test_a_certificate_is_renewed_in_the_window_that_the_ca_gives(
             assert after is not None
             assert (found.phase, found.generation) == ("active", 2)
             assert _key(after.chain_pem) != _key(before.chain_pem)
-            orders_sent = [sent.payload for sent in ca.seen if sent.step == "new-order"]
-            assert orders_sent[-1]["replaces"] == certificate_id(before.chain_pem)
+            # Pebble may stumble over it, and is then asked again without (test_acme_renewal.py).
+            sent = [one.payload for one in ca.seen if one.step == "new-order"]
+            replaced = [payload["replaces"] for payload in sent if "replaces" in payload]
+            assert replaced == [certificate_id(before.chain_pem)]
     assert shared.ordered() - orders == 1
     assert world.proven == [world.name]
 
