@@ -56,6 +56,7 @@ class System:
         """Let it drain; whatever a dying office left behind, another one forwards."""
         _drain(self.serving)
         with running("office", TRACKER_DATA=str(self.data)) as office:
+            _wait_for_office(office)  # which sweeps at its end
             # However long that takes: an office that is told to stop has 20 seconds for it.
             wait_for(lambda: _everything_is_forwarded(self.data), "the spool to be empty")
             _drain(office)
