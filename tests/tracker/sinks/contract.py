@@ -18,6 +18,7 @@ from typing import BinaryIO, ClassVar
 
 import msgspec
 
+from tests.patience import PATIENCE
 from tracker.event import ClientInfo, Domain, Event, Geolocation, Message, Verdict
 from tracker.sinks import Sink, opening
 from tracker.sinks.opening import Opened
@@ -249,7 +250,9 @@ class StdoutCase(Hanging):
     def close(self) -> None:
         self._going.set()
         os.close(self.output)
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
+        # Its number may be another's soon: whoever still read from it would take what isn't theirs.
+        assert not self._thread.is_alive()
         os.close(self._reading)
 
     def _read(self) -> None:
