@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.acme import Issued, Problem, RenewalWindow, certificate_id
 from certs.acme.chain import leaf
+from certs.acme.signed import PAUSES
 from tests.certs.acme.parts import Ca, names, new_name, registered, request
 from tests.servers.answers import Answers
 from tests.servers.authority import Authority
@@ -196,18 +197,24 @@ def test_what_is_replaced_is_a_hint_that_never_costs_a_certificate(
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"),
-    [("rateLimited", 429), ("rejectedIdentifier", 403), ("caa", 403)],
+    ("kind", "status", "times"),
+    [
+        ("rateLimited", 429, 1),
+        ("rejectedIdentifier", 403, 1),
+        ("caa", 403, 1),
+        ("serverInternal", 503, len(PAUSES) + 1),
+    ],
 )
 def test_a_refusal_that_has_nothing_to_do_with_it_ends_the_renewal(
-    faulty: Faulty, answers: Answers, kind: str, status: int
+    faulty: Faulty, answers: Answers, kind: str, status: int, times: int
 ) -> None:
     faulty.offer_renewal_info()
     faulty.on("new-order", refuse_replaces(kind, status), times=ALWAYS)
     with pytest.raises(Problem) as raised:
         renewed(faulty, answers)
     assert raised.value.type == kind
-    assert faulty.count("new-order") == 2
+    asked = ["replaces" in sent.payload for sent in faulty.seen if sent.step == "new-order"]
+    assert asked == [False] + [True] * times
 
 
 def test_a_closed_account_isn_t_taken_for_a_bad_hint(faulty: Faulty, answers: Answers) -> None:

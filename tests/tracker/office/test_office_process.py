@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from rewriter.keyring import Keyring
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.tracker.forwarding.parts import Worker, click, token
 from tests.tracker.office.process import first_event, orphaned, told, working
 from tracker.hit import Hit
@@ -30,6 +30,10 @@ def stored(data: Path) -> list[str]:
         return [event.document for event in events]
 
     return [msgspec.json.decode(document)["id"] for document in asyncio.run(feed())]
+
+
+def readiness(url: str) -> httpx.Response:
+    return httpx.get(f"{url}/readyz", timeout=PATIENCE)
 
 
 def ids(hits: list[Hit]) -> list[str]:
@@ -51,7 +55,7 @@ def test_an_office_that_is_told_to_stop_forwards_what_there_is_and_goes(
     tmp_path: Path, keyring: Keyring, worker: Worker
 ) -> None:
     with working(tmp_path) as (office, url):
-        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+        assert httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200
         hits = [click(token(keyring)) for _ in range(3)]
         worker.write(*hits)
         office.send_signal(signal.SIGTERM)
@@ -81,8 +85,8 @@ def test_health_and_figures_are_answered_without_a_key(
     with working(tmp_path, "stdout") as (office, url):
         first_event(office)
         ready, figures = (
-            httpx.get(f"{url}/readyz", timeout=60),
-            httpx.get(f"{url}/metrics", timeout=60),
+            readiness(url),
+            httpx.get(f"{url}/metrics", timeout=PATIENCE),
         )
     assert ready.json()["checks"]["edge"] == "1 edge worker alive"
     assert ready.json()["checks"]["places"] == "no City database: every place is Unknown"
@@ -146,11 +150,11 @@ def test_a_store_that_is_damaged_stops_nothing_else_and_joins_in_once_it_is_mend
     with working(tmp_path, "stdout", "store") as (office, url):
         first_event(office)
         auth = ("api", (tmp_path / "api.key").read_text().strip())
-        asked = httpx.get(f"{url}/v3/example.com/events", auth=auth, timeout=60)
-        ready = httpx.get(f"{url}/readyz", timeout=60)
+        asked = httpx.get(f"{url}/v3/example.com/events", auth=auth, timeout=PATIENCE)
+        ready = readiness(url)
         (tmp_path / "store.db").unlink()
         wait_for(
-            lambda: httpx.get(f"{url}/readyz", timeout=60).json()["statuses"]["sink store"] == "ok",
+            lambda: readiness(url).json()["statuses"]["sink store"] == "ok",
             "the store to be delivered to",
         )
         office.send_signal(signal.SIGTERM)
@@ -171,14 +175,14 @@ def test_a_key_file_that_others_can_read_opens_nothing_until_it_is_mended(
         first_event(office)
 
         def asked() -> int:
-            answer = httpx.get(f"{url}/v3/example.com/tags", auth=("api", "key"), timeout=60)
+            answer = httpx.get(f"{url}/v3/example.com/tags", auth=("api", "key"), timeout=PATIENCE)
             return answer.status_code
 
         refused = asked()
-        ready = httpx.get(f"{url}/readyz", timeout=60).json()
+        ready = readiness(url).json()
         (tmp_path / "api.key").chmod(0o600)
         assert (refused, asked()) == (401, 200)
-        assert "api keys" not in httpx.get(f"{url}/readyz", timeout=60).json()["checks"]
+        assert "api keys" not in readiness(url).json()["checks"]
     assert (ready["status"], ready["statuses"]["api keys"]) == ("degraded", "degraded")
     assert f"run 'chmod 600 {tmp_path}/api.key'" in ready["checks"]["api keys"]
 
@@ -190,12 +194,12 @@ def test_an_office_that_waits_tells_what_keeps_it_from_starting_and_starts_once_
     worker.write(hit)
     (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
     with working(tmp_path, waits=True) as (office, url):
-        ready = httpx.get(f"{url}/readyz", timeout=60)
-        asked = httpx.post(f"{url}/v3/example.com/unsubscribes", timeout=60)
-        alive = httpx.get(f"{url}/healthz", timeout=60)
+        ready = readiness(url)
+        asked = httpx.post(f"{url}/v3/example.com/unsubscribes", timeout=PATIENCE)
+        alive = httpx.get(f"{url}/healthz", timeout=PATIENCE)
         (tmp_path / "forward.db").unlink()
         wait_for(
-            lambda: "sink store" in httpx.get(f"{url}/readyz", timeout=60).json()["checks"],
+            lambda: "sink store" in readiness(url).json()["checks"],
             "the office to have started",
         )
         office.send_signal(signal.SIGTERM)
@@ -212,7 +216,7 @@ def test_an_office_that_waits_tells_what_keeps_it_from_starting_and_starts_once_
 def test_an_office_that_waits_goes_when_it_is_told_to(tmp_path: Path, keyring: Keyring) -> None:
     (tmp_path / "forward.db").write_bytes(b"some other file" * 100)
     with working(tmp_path, waits=True) as (office, url):
-        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 503
+        assert readiness(url).status_code == 503
         office.send_signal(signal.SIGTERM)
         assert office.wait() == 0
 
