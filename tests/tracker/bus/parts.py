@@ -132,8 +132,15 @@ async def taken(puller: Puller, number: int) -> list[Msg]:
 
 
 async def settled(url: str) -> bool:
-    """Tell whether the consumer has acknowledged everything."""
+    """Tell whether the consumer has acknowledged everything.
+
+    What is pending doesn't tell: a consumer that was only just made says that it is nothing.
+    """
     where = address(url)
+    name = where.stream.name
     async with connected(where) as connection:
-        found = await durable.look(connection, where.stream.name, "store")
-    return found is not None and found.num_pending + found.num_ack_pending == 0
+        there = await stream.look(connection, name)
+        found = await durable.look(connection, name, "store")
+    if there is None or found is None:
+        return False
+    return found.ack_floor.stream_seq == there.state.last_seq

@@ -15,17 +15,16 @@ from tests.servers import nats as servers
 from tests.servers.nats import Nats
 from tests.tracker.bus.parts import (
     PATIENCE,
-    address,
-    connected,
     deliver,
     follow,
     own,
+    settled,
     sink,
     some,
     stored,
 )
 from tests.tracker.operation.running import Running, running
-from tracker.bus import durable, stream
+from tracker.bus import stream
 from tracker.event import Event
 from tracker.sinks import SinkUnavailable
 from tracker.sinks.nats import NatsSink
@@ -103,23 +102,17 @@ def test_one_that_is_killed_in_mid_flow_loses_and_doubles_nothing(
     nats: Nats, tmp_path: Path
 ) -> None:
     url = own(nats)
-    where = address(url)
 
     async def prepare() -> None:
         await follow(url, ack_wait=stream.NANOSECONDS)
         await deliver(url, *some(0, 3_000))
-
-    async def all_settled() -> bool:
-        async with connected(where) as connection:
-            found = await durable.look(connection, where.stream.name, "store")
-        return found is not None and found.num_pending + found.num_ack_pending == 0
 
     asyncio.run(prepare())
     with consumer(url, tmp_path) as process:
         child = process.until("child_started")["child_pid"]
         wait_for(lambda: figure(process, "tracker_consume_events_total") > 0, "the first batch")
         os.kill(child, signal.SIGKILL)
-        wait_for(lambda: asyncio.run(all_settled()), "all to be acknowledged")
+        wait_for(lambda: asyncio.run(settled(url)), "all to be acknowledged")
     assert ids(tmp_path) == expected(3_000)
 
 
