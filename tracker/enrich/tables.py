@@ -56,9 +56,6 @@ class AgentRule(Row, frozen=True):
     device: Device = "unknown"
     bot: str = ""
 
-    def __post_init__(self) -> None:
-        re.compile(self.match)
-
 
 class Agents(Row, frozen=True):
     """The ordered agents, and which patterns of the crawler list not to use."""
@@ -68,6 +65,10 @@ class Agents(Row, frozen=True):
     agents: tuple[AgentRule, ...]
     robots: tuple[AgentRule, ...] = ()
     crawlers_except: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for rule in (*self.agents, *self.robots):
+            re.compile(rule.match)
 
 
 class NetworkRule(Row, frozen=True):
@@ -96,9 +97,6 @@ class Crawler(msgspec.Struct, frozen=True):
 
     pattern: str
     tags: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        re.compile(self.pattern)
 
 
 AGENTS: Final = "agents.toml"
@@ -152,7 +150,10 @@ def read_table(file: Traversable, table: type[_Table]) -> _Table:
 def read_crawlers(file: Traversable) -> tuple[Crawler, ...]:
     """Read a list of crawlers. Raises RulesError."""
     with _told(file):
-        return msgspec.json.decode(file.read_bytes(), type=tuple[Crawler, ...])
+        crawlers = msgspec.json.decode(file.read_bytes(), type=tuple[Crawler, ...])
+        for crawler in crawlers:
+            re.compile(crawler.pattern)
+        return crawlers
 
 
 def _version(path: Path) -> tuple[int, int, int] | None:
