@@ -199,8 +199,11 @@ class Nats:
         """Wait until every replica of a stream has all that its leader has."""
 
         def level() -> bool:
-            replicas = self.leader(stream).stream(stream).get("cluster", {}).get("replicas", ())
-            return all(one.get("current") and not one.get("offline") for one in replicas)
+            told = self.leader(stream).stream(stream)
+            replicas = told.get("cluster", {}).get("replicas", ())
+            return bool(told) and all(
+                one.get("current") and not one.get("offline") for one in replicas
+            )
 
         wait_for(level, f"the replicas of {stream} to be in sync")
 

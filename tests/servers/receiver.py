@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, cast
 
+from tests.servers.ports import free_port
+
 HANG: Final = 0  # in the place of a status
 
 # What answers in its own way: it is given the socket, behind the request.
@@ -49,7 +51,8 @@ class Receiver:
         if tls:
             tls.sni_callback = self._asked
         self._server: _Server | None = None
-        self.port = 0
+        # Its own: one that the system gave would be anybody's between an end and a beginning.
+        self.port = free_port()
         self.begin()
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
@@ -75,7 +78,6 @@ class Receiver:
     def begin(self) -> None:
         """Listen, at the port of before."""
         self._server = _Server(self)
-        self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def end(self) -> None:
@@ -167,11 +169,17 @@ class _Server(ThreadingHTTPServer):
         self.open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", receiver.port), _Handler)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.receiver.connections += 1
+        self.open.add(request)  # here, so that an end knows each that was taken before it
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         with _unless_closed():
             wrapped = self.receiver.wrap(request)
             self.open.add(wrapped)
+            if wrapped is not request:
+                self.open.discard(request)
             super().process_request_thread(wrapped, client_address)
             self.open.discard(wrapped)
 

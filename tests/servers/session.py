@@ -12,9 +12,22 @@ from tests.servers import nats as nats_servers
 from tests.servers import postgresql
 from tests.servers.nats import Nats
 from tests.servers.postgresql import Postgres
-from tests.servers.stores import migrated_databases, migrated_file, store_url
+from tests.servers.stores import (
+    migrated_databases,
+    migrated_file,
+    patient_with_servers,
+    store_url,
+)
 
-__all__ = ["migrated_databases", "migrated_file", "nats", "postgres", "postgres_url", "store_url"]
+__all__ = [
+    "migrated_databases",
+    "migrated_file",
+    "nats",
+    "patient_with_servers",
+    "postgres",
+    "postgres_url",
+    "store_url",
+]
 
 
 @pytest.fixture(scope="session")

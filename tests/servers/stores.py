@@ -14,13 +14,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.patience import PATIENCE
 from tests.servers.postgresql import Postgres
+from tracker.store import server
 from tracker.store.database import Store
 
-__all__ = ["migrated_databases", "migrated_file", "store_url"]
+__all__ = ["migrated_databases", "migrated_file", "patient_with_servers", "store_url"]
 
 only_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 only_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_with_servers() -> Iterator[None]:
+    """Give up no PostgreSQL that is late, unless a test says otherwise: busy isn't broken."""
+    with pytest.MonkeyPatch.context() as bounds:
+        for bound in ("CONNECT_WITHIN", "PING_WITHIN"):
+            bounds.setattr(server, bound, float(PATIENCE))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +124,7 @@ def make_tables(where: str) -> None:
     """Bring a store up to date, and leave it."""
 
     async def make() -> None:
-        store = await Store.open(where)
+        store = await Store.open(where, patience=PATIENCE)
         await store.close()
 
     # In a thread: whoever asks may be within an event loop.
