@@ -51,12 +51,15 @@ class Following:
 @contextmanager
 def following(api: str, *arguments: str) -> Iterator[Following]:
     command = ["events", *arguments, "--follow", "--json", "--url", f"http://{api}"]
+    # Where the tests run in the background Ctrl-C is ignored, which a process hands on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "tracker", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     with process:
         try:
             yield Following(process)
