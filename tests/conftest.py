@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, settings
 from tests.servers.session import *  # noqa: F403 - fixtures, as __all__ there has them
 
 # No test asserts on time: a machine that is busy isn't a fault.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A build tries the examples that it tried before, so that a change is judged and not the dice;
+# everywhere else each run tries new ones.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 
