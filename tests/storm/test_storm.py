@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.storm.crowd import Crowd, visits
 from tests.storm.system import Role, System, keyring, lost, serving, stored
 
@@ -83,7 +84,8 @@ def test_a_locked_store_delays_events_and_no_reader_even_if_the_office_dies_mean
     with serving(data, **DURABLE) as system:
         crowd = Crowd.at(system.edge, keys)
         crowd.come(visits(1))
-        with closing(sqlite3.connect(data / "store.db", isolation_level=None)) as other:
+        where = data / "store.db"
+        with closing(sqlite3.connect(where, PATIENCE, isolation_level=None)) as other:
             other.execute("begin exclusive")
             before = other.execute("select count(*) from event").fetchone()
             crowd.come(visits(300, first=1))

@@ -11,6 +11,7 @@ from tests.servers.answers import Answers
 from tests.servers.faulty import ALWAYS, Fault, Faulty, Step, cut_after, cut_before, refuse, reply
 from tests.servers.pebble import Pebble
 
+NO_END = 3600  # seconds; whoever hangs does so for longer than the test takes
 STEPS: tuple[Step, ...] = (
     "new-order",
     "authorization",
@@ -152,8 +153,9 @@ def test_one_order_s_hanging_ca_holds_no_other_up(faulty: Faulty, answers: Answe
     stuck, other = new_name(), new_name()
 
     async def run() -> list[str]:
-        async with registered(faulty) as acme:
-            first = asyncio.create_task(acme.issue(stuck, request(stuck).csr_der, answers.respond))
+        async with registered(faulty, patience=NO_END) as acme:
+            ours = request(stuck).csr_der
+            first = asyncio.create_task(acme.issue(stuck, ours, answers.respond, patience=NO_END))
             while not faulty.count("new-order"):
                 await asyncio.sleep(0.01)
             done = await acme.issue(other, request(other).csr_der, answers.respond)

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from certs.cache import Cache
+from certs.front import door
 from certs.front.alert import Alert, Outcome
 from certs.front.door import Arrival
 from certs.vault.master import MasterKey
@@ -393,17 +394,41 @@ def test_a_forged_record_ends_the_session(cache: Cache) -> None:
     opened(cache, body)
 
 
-def test_a_worker_that_drains_lets_a_handshake_finish(cache: Cache) -> None:
+async def _drained(here: Shop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect, and have the worker drain before a byte was said."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+    async with asyncio.timeout(PATIENCE):
+        while not here.door.book:
+            await asyncio.sleep(0.001)
+    (arrival,) = here.door.book
+    arrival.shutdown()
+    return reader, writer
+
+
+def test_a_worker_that_drains_lets_a_handshake_finish(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "GRACE", PATIENCE)  # for as long as a busy machine takes
+
     async def body(here: Shop) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        reader, writer = await _drained(here)
+        await writer.start_tls(CA.trusting(), server_hostname=NAME)
+        assert await reader.read() == b""  # the protocol inside has nothing to answer, and closes
+        assert here.outcomes == {Outcome.FULL: 1}
+        writer.close()
+
+    opened(cache, body)
+
+
+def test_a_worker_that_drains_waits_for_no_handshake_that_never_ends(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "GRACE", 0.01)
+
+    async def body(here: Shop) -> None:
+        reader, writer = await _drained(here)
         async with asyncio.timeout(PATIENCE):
-            while not here.door.book:
-                await asyncio.sleep(0.001)
-            (arrival,) = here.door.book
-            arrival.shutdown()
-            writer.write(hello(NAME))
-            assert await reader.read(1) == b"\x16"
-            await reader.read()  # the rest never comes, so the connection ends by itself
+            assert await reader.read() == b""
         assert here.outcomes == {Outcome.SLOW: 1}
         writer.close()
 

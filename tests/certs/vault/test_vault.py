@@ -20,6 +20,7 @@ from certs.vault.leases import LONGEST, LeaseLost, Leases
 from certs.vault.master import MasterKey
 from certs.vault.progress import Progress
 from tests.certs.vault.conftest import Place
+from tests.patience import PATIENCE
 from tests.servers.authority import Authority
 from tests.servers.ports import free_port
 from tracker.shared.vault import place
@@ -33,7 +34,7 @@ ISSUED = Attempt(NOW, NAME, "example.com", "ca", "issued")
 
 @pytest.fixture
 async def vault(at: Place) -> AsyncIterator[Vault]:
-    opened = await Vault.open(at(), MasterKey(bytes(32)))
+    opened = await Vault.open(at(), MasterKey(bytes(32)), patience=PATIENCE)
     yield opened
     await opened.close()
 
@@ -109,7 +110,8 @@ async def test_whoever_takes_a_lease_at_the_same_time_as_others_has_it_alone(vau
 
 async def test_two_machines_that_open_a_vault_at_once_both_have_it(at: Place) -> None:
     master = MasterKey(bytes(32))
-    both = await asyncio.gather(*(Vault.open(at(), master) for _ in range(2)))
+    opening = (Vault.open(at(), master, patience=PATIENCE) for _ in range(2))
+    both = await asyncio.gather(*opening)
     of = [await Accounts(vault).of("ca") for vault in both]
     assert len({one.key.private_numbers() for one in of}) == 1
     for vault in both:

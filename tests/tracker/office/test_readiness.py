@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from rewriter.keyring import Keyring
+from tests.patience import PATIENCE
 from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tests.tracker.store.documents import DOMAIN, document
 from tracker.health import Check, Health
@@ -19,13 +20,20 @@ from tracker.store.recipient import erase_recipient
 from tracker.store.row import row
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call nothing silent or late that has to wait for a machine that is busy."""
+    monkeypatch.setattr("tracker.office.readiness.ANSWER_WITHIN", PATIENCE)
+    monkeypatch.setattr("tracker.health.SILENT_AFTER", PATIENCE)
+
+
 def look(
     office: Office, store_path: Path, content: bytes = b"", *, elsewhere: bool = False
 ) -> Health:
     """Look once; before it, damage the store if there is something to damage it with."""
 
     async def ready() -> Health:
-        store = await Store.open(store_path)
+        store = await Store.open(store_path, patience=PATIENCE, within=PATIENCE)
         if content:
             await store.close()  # what is open would be read from memory
             await asyncio.to_thread(store_path.write_bytes, content)
@@ -57,7 +65,7 @@ def test_events_that_came_behind_an_erasure_are_told(
     office = Office(tmp_path, Kept())
 
     async def ready() -> tuple[Health, bytes]:
-        store = await Store.open(tmp_path / "store.db")
+        store = await Store.open(tmp_path / "store.db", patience=PATIENCE, within=PATIENCE)
         await erase_recipient(store, "ann@example.com")
         await store.insert([row(document(1, recipient="ann@example.com"))])
         answer = readiness(office.sweep, office.forwarders, store, dict)
@@ -113,7 +121,7 @@ def test_events_that_are_damaged_are_a_limp_and_are_counted(
     office = Office(tmp_path, Kept())
 
     async def ready() -> Health:
-        store = await Store.open(tmp_path / "store.db")
+        store = await Store.open(tmp_path / "store.db", patience=PATIENCE, within=PATIENCE)
         await store.insert([row(document(number)) for number in range(3)])
         async with store.writing() as connection:
             await connection.execute(text("UPDATE event SET document = x'00' WHERE sequence > 1"))

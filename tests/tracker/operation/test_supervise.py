@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tracker.mistake import Exit
 
 EDGE = {"name": "edge"}
@@ -52,7 +53,7 @@ class Tree:
 
 @contextmanager
 def tree(
-    *stages: list[dict[str, Any]], drain_within: float = 30, inherits: tuple[int, ...] = ()
+    *stages: list[dict[str, Any]], drain_within: float = PATIENCE, inherits: tuple[int, ...] = ()
 ) -> Iterator[Tree]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.tracker.operation.tree", json.dumps([stages, drain_within])],

@@ -1,4 +1,7 @@
-"""Runs the supervisor over the stages given as JSON: lists of children's settings."""
+"""Runs the supervisor over the stages given as JSON: lists of children's settings.
+
+A child's life is short here, however long it takes a busy machine to start one.
+"""
 
 import asyncio
 import json
@@ -6,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tracker import logs
+from tracker import supervise as supervising
 from tracker.supervise import Child, supervise
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
@@ -20,6 +24,7 @@ def child(settings: dict[str, object]) -> Child:
 
 if __name__ == "__main__":
     logs.configure("json")
+    supervising.SETTLED_AFTER = 3_600
     stages, drain_within = json.loads(sys.argv[1])
     children = [[child(settings) for settings in stage] for stage in stages]
     sys.exit(asyncio.run(supervise(children, drain_within=drain_within)))
