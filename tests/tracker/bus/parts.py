@@ -76,8 +76,14 @@ def made(url: str, *events: Event) -> list[Message]:
     return [message(one, address(url).stream.prefix) for one in events]
 
 
+NEVER = 3_600 * stream.NANOSECONDS  # too late for any patience
+
+
 async def follow(url: str, *, ack_wait: int) -> None:
-    """Make a consumer as ours is, but for the time until what is held goes to another."""
+    """Make a consumer as ours is, but for the time until what is held goes to another.
+
+    Where events are counted, that is NEVER: on a machine that stands still they came twice.
+    """
     where = address(url)
     config = {
         "durable_name": "store",

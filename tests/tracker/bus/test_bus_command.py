@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.servers.nats import Nats
-from tests.tracker.bus.parts import address, connected, deliver, own, publish, some, taken
+from tests.tracker.bus.parts import address, connected, deliver, own, publish, some, taken, until
 from tests.tracker.operation.conftest import Tracker
 from tracker.bus import dead, durable
+from tracker.bus.address import Address
+from tracker.bus.connection import Connection
 from tracker.bus.message import Message
 from tracker.bus.pulling import Puller
 from tracker.forwarding.ledger import FILE, Ledger
@@ -39,8 +41,15 @@ def bury(url: str, *bodies: bytes) -> None:
             wrong = await taken(puller, len(bodies) or 1)
             await dead.keep(connection, where.stream, [(one, "not an event: no") for one in wrong])
             await puller.answer(wrong, b"+TERM")
+            await until(lambda: answered(connection, where, len(wrong)))
 
     asyncio.run(act())
+
+
+async def answered(connection: Connection, where: Address, number: int) -> bool:
+    """Tell whether the server has taken so many answers, to which it says nothing."""
+    found = await durable.look(connection, where.stream.name, "store")
+    return found is not None and found.ack_floor.stream_seq >= number
 
 
 def test_status_before_anything_has_run(tracker: Tracker, url: str) -> None:

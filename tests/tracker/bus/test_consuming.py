@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.servers import nats as servers
 from tests.servers.nats import Nats
 from tests.tracker.bus.parts import (
+    NEVER,
     PATIENCE,
     address,
     connected,
@@ -42,8 +43,10 @@ pytestmark = pytest.mark.usefixtures("patient")
 
 
 @asynccontextmanager
-async def opened(folder: Path, patience: float = PATIENCE) -> AsyncIterator[Store]:
-    store = await Store.open(folder / "store.db", patience=patience)
+async def opened(
+    folder: Path, patience: float = PATIENCE, kind: type[Store] = Store
+) -> AsyncIterator[Store]:
+    store = await kind.open(folder / "store.db", patience=patience)
     try:
         yield store
     finally:
@@ -128,6 +131,7 @@ def test_several_consumers_share_the_work(nats: Nats, tmp_path: Path) -> None:
     url = own(nats)
 
     async def act() -> None:
+        await follow(url, ack_wait=NEVER)
         async with opened(tmp_path) as store:
             async with (
                 consuming(url, store, most=10) as one,
@@ -221,8 +225,7 @@ def test_what_a_consumer_held_when_it_was_told_to_stop_goes_to_another_at_once(
     url = own(nats)
 
     async def act() -> None:
-        # Kept until this goes to another by itself, it would be too late for any patience.
-        await follow(url, ack_wait=3_600 * stream.NANOSECONDS)
+        await follow(url, ack_wait=NEVER)
         async with opened(tmp_path, patience=0.1) as store:
             other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
@@ -271,6 +274,7 @@ def test_what_waited_on_the_bus_of_who_was_erased_meanwhile_leaves_it_and_is_not
     url = own(nats)
 
     async def act() -> None:
+        await follow(url, ack_wait=NEVER)
         await deliver(url, event(1), replace(event(2), recipient="bob@example.org"))
         async with opened(tmp_path) as store:
             await erase_recipient(store, event(1).recipient)
@@ -358,15 +362,14 @@ def test_an_event_that_meets_a_mistake_of_ours_is_kept_beside_and_costs_no_other
             return await super().insert(rows)
 
     async def act() -> None:
-        store = await Mistaken.open(tmp_path / "store.db")
         await deliver(url, *some(0, 20))
-        await consume(url, store)
-        there = [one for one, _ in await stored(store)]
+        async with opened(tmp_path, kind=Mistaken) as store:
+            await consume(url, store)
+            there = [one for one, _ in await stored(store)]
         assert sorted(there) == [one.id for one in some(0, 20) if one != event(7)]
         async with connected(where) as connection:
             (letter,) = [one async for one in dead.letters(connection, where.stream)]
         assert re.match(r"a mistake in this program: KeyError at test_consuming", letter.reason)
         assert letter.body == encode(event(7))
-        await store.close()
 
     asyncio.run(act())

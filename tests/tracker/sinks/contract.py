@@ -64,6 +64,7 @@ class Case(ABC):
     url: str
     keeps: ClassVar[bool] = True
     within: ClassVar[float] = 0.1  # seconds in which it takes a batch, connecting included
+    patience: ClassVar[float] = 0.2  # seconds that a store waits for whoever else is writing to it
 
     def __init__(self, folder: Path) -> None:
         """Start what is real."""
@@ -74,7 +75,7 @@ class Case(ABC):
 
     async def open(self) -> Sink:
         """Open the sink as an office that starts does. Whoever opened it closes it."""
-        store = await Store.open(self.store, patience=0.2)
+        store = await Store.open(self.store, patience=self.patience)
         self._opened.append(store)
         (sink,) = opening.sinks([SinkUrl.parse(self.url)], Opened(store, LOOPBACK))
         return sink

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.servers import postgresql
 from tests.servers.postgresql import Postgres
 from tests.servers.proxy import between
@@ -19,6 +20,7 @@ class PostgresCase(StoreCase):
     """The store at a server: away while connections are cut, hanging while nothing gets through."""
 
     within = 2.0
+    patience = PATIENCE  # what a killed process began ends when its server notices
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
