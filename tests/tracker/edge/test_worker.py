@@ -18,6 +18,9 @@ from tracker.counters import Counter, read
 from tracker.hit import Hit
 from tracker.reader import START, SpoolReader
 
+WORKER = "tracker.edge.worker"
+PATIENT = "tests.tracker.edge.patient"
+
 
 @dataclass
 class Running:
@@ -57,11 +60,18 @@ def head(client: socket.socket) -> str:
     return got.partition(b"\r\n\r\n")[0].decode()
 
 
+def closed(client: socket.socket) -> None:
+    """Return once the worker has closed a connection."""
+    while client.recv(65536):
+        pass
+
+
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Running]:
+def worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     KEYRING.save(tmp_path / "keyring.json")
     listener = socket.create_server(("127.0.0.1", 0))
-    running = Running(tmp_path, listener, start(tmp_path, listener))
+    module = getattr(request, "param", WORKER)
+    running = Running(tmp_path, listener, start(tmp_path, listener, module=module))
     yield running
     for client in running.clients:
         client.close()
@@ -71,11 +81,16 @@ def worker(tmp_path: Path) -> Iterator[Running]:
 
 
 def start(
-    folder: Path, listener: socket.socket, tls: socket.socket | None = None, **settings: Any
+    folder: Path,
+    listener: socket.socket,
+    tls: socket.socket | None = None,
+    *,
+    module: str = WORKER,
+    **settings: Any,
 ) -> subprocess.Popen[bytes]:
     secured = [tls.fileno()] if tls else []
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "tracker.edge.worker"],
+        [sys.executable, "-W", "error", "-m", module],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=[listener.fileno(), *secured],
@@ -129,11 +144,13 @@ def test_a_worker_drains_and_leaves_when_told(worker: Running, how: str) -> None
     assert len(worker.hits()) == 1
 
 
+@pytest.mark.parametrize("worker", [PATIENT], indirect=True)
 def test_a_connection_that_was_just_accepted_may_still_ask(worker: Running) -> None:
     first, late = worker.connect(), worker.connect()
     first.sendall(request("o", OPEN))
     head(first)  # so the worker runs, and has accepted both
     worker.process.send_signal(signal.SIGTERM)
+    closed(first)  # so it drains
     late.sendall(request("c", CLICK))
     answered = head(late)
     assert answered.startswith("HTTP/1.1 302")

@@ -15,7 +15,7 @@ import uvloop
 
 from tests.certs.front.test_hello import hello
 from tests.patience import PATIENCE
-from tests.tracker.edge.test_worker import ended, head, request
+from tests.tracker.edge.test_worker import PATIENT, WORKER, closed, ended, head, request
 from tests.tracker.edge.tls.secure import CA, Secure
 from tests.tracker.edge.wire import CLICK, DESTINATION, DOMAIN, OPEN, UNSUBSCRIBE
 from tracker.counters import Counter, Counters
@@ -25,8 +25,8 @@ from tracker.edge.tls import door
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Secure]:
-    running = Secure.begin(tmp_path)
+def worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Secure]:
+    running = Secure.begin(tmp_path, module=getattr(request, "param", WORKER))
     running.certify()
     yield running
     running.end()
@@ -131,12 +131,12 @@ def test_a_worker_with_tls_drains_and_leaves_when_told(worker: Secure, how: str)
     status, logged = ended(worker.process)
     assert status == 0
     assert [line["event"] for line in logged] == ["worker_started", "worker_stopped"]
-    while idle.recv(4096):
-        pass
+    closed(idle)
     assert silent.recv(1) == b""
     assert len(worker.hits()) == 1
 
 
+@pytest.mark.parametrize("worker", [PATIENT], indirect=True)
 def test_a_connection_that_was_just_accepted_may_still_shake_hands_and_ask(worker: Secure) -> None:
     first = worker.secured()
     first.sendall(request("o", OPEN))
@@ -146,6 +146,7 @@ def test_a_connection_that_was_just_accepted_may_still_shake_hands_and_ask(worke
     other.sendall(request("o", OPEN))
     head(other)
     worker.process.send_signal(signal.SIGTERM)
+    closed(first)
     secured = CA.trusting().wrap_socket(late, server_hostname=DOMAIN)
     worker.clients.append(secured)
     secured.sendall(request("c", CLICK))
