@@ -24,6 +24,7 @@ from tracker.event import (
 from tracker.forwarding.again import History
 from tracker.forwarding.forward import BATCH_BYTES, Forwarder
 from tracker.forwarding.ledger import Ledger
+from tracker.forwarding.recent import LATE
 from tracker.forwarding.sweep import Sweep
 from tracker.hit import Hit, HitIds
 from tracker.reader import SpoolReader
@@ -137,6 +138,7 @@ class Office:
         event_of: Callable[[Hit, Company], Event | None] | None = None,
         wants: Callable[[Event], bool] = lambda _: True,
         history: History | None = None,
+        late: int = LATE,
     ) -> None:
         self.spool = SpoolReader(data / "spool")
         self.ledger = Ledger.open(data / "forward.db")
@@ -152,6 +154,7 @@ class Office:
                 retry_after=NEVER_WAIT,
                 deliver_within=deliver_within,
                 batch_bytes=batch_bytes,
+                late=late,
             )
             for sink in sinks
         ]

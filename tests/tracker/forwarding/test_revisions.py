@@ -32,9 +32,18 @@ CONTEXTS = [
 IDS = HitIds()
 
 
-def click(after: float, link: int = 0, message: int = 0) -> Hit:
-    """Click so many seconds from now."""
-    at = time.time_ns() // 1000 + round(after * SECOND)
+# The clock runs on, whatever the machine does: after the usual seconds, what a later click tells
+# of an earlier one would come too late.
+FOR_AS_LONG_AS_IT_TAKES = 3_600 * SECOND
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def click(after: float, link: int = 0, message: int = 0, since: int | None = None) -> Hit:
+    """Click so many seconds from now, or since another moment."""
+    at = (now() if since is None else since) + round(after * SECOND)
     token = TOKENS.mint(CLICK, LINKS[link], CONTEXTS[message]).decode()
     return Hit(IDS.next(at), "c", at, DOMAIN, token, "GET", "192.0.2.1", "Mozilla/5.0")
 
@@ -62,8 +71,9 @@ def test_a_burst_over_several_workers_turns_its_first_click_too(
 ) -> None:
     other = Worker(tmp_path / "spool")
     one, two = Kept("one"), Kept("two")
-    office = office_with(one, two)
-    hits = [click(0, 0), click(0.1, 1), click(0.2, 2)]
+    office = office_with(one, two, late=FOR_AS_LONG_AS_IT_TAKES)
+    begun = now()
+    hits = [click(n / 10, n, since=begun) for n in range(3)]
     for at, hit in zip((worker, other, worker), hits, strict=True):
         at.write(hit)
         asyncio.run(office.drain())
@@ -76,7 +86,7 @@ def test_a_sink_that_was_down_meanwhile_ends_with_the_same_verdicts(
 ) -> None:
     up, down = Kept("up"), Kept("down")
     down.down = True
-    office = office_with(up, down)
+    office = office_with(up, down, late=FOR_AS_LONG_AS_IT_TAKES)
     hits = [click(n / 10, n) for n in range(3)]
     for hit in hits:
         worker.write(hit)
@@ -91,13 +101,13 @@ def test_a_click_that_was_refused_is_replayed_as_what_it_turned_out_to_be(
 ) -> None:
     sink = Kept()
     sink.refuses = "r0@example.org"
-    office = office_with(sink)
+    office = office_with(sink, late=FOR_AS_LONG_AS_IT_TAKES)
     hits = [click(n / 10, n) for n in range(3)]
     for hit in hits:
         worker.write(hit)
         asyncio.run(office.drain())
     sink.refuses = ""
-    again = office_with(sink)
+    again = office_with(sink, late=FOR_AS_LONG_AS_IT_TAKES)
     assert DeadLetters(again.ledger).replay() == 3
     asyncio.run(again.drain())
     assert found(sink) == expected(hits)
@@ -135,7 +145,7 @@ def test_in_whatever_order_clicks_come_and_whatever_breaks_the_last_word_is_the_
         raise asyncio.CancelledError
 
     def forwarded(*sinks: Kept) -> None:
-        office = Office(data, *sinks, batch_bytes=batch_bytes)
+        office = Office(data, *sinks, batch_bytes=batch_bytes, late=FOR_AS_LONG_AS_IT_TAKES)
         with closing(office.ledger), suppress(asyncio.CancelledError):
             asyncio.run(office.drain())
 
