@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bench.store_events import DOMAINS, EVERY, FIRST, Traffic, a_reader, address, campaign
 from bench.store_rival import Rival
 from tests.servers import postgresql
-from tracker import child
+from tracker import interpreter
 from tracker.store import database
 from tracker.store.change import Change, Follower
 from tracker.store.database import Store
@@ -266,8 +266,8 @@ def main() -> None:
     parser.add_argument("--random-ids", action="store_true", help="message ids of no order")
     parser.add_argument("--store", metavar="URL", help="a PostgreSQL database instead of a file")
     arguments = parser.parse_args()
-    child.look_for_cycles_seldom()  # as the office does
-    child.take_turns_often()
+    interpreter.look_for_cycles_seldom()  # as the office does
+    interpreter.take_turns_often()
     with TemporaryDirectory(dir=arguments.folder) as folder, ExitStack() as running:
         path = arguments.keep or Path(folder) / "store.db"
         rival = Rival(path.with_suffix(".rival.db")) if arguments.rival else None

@@ -11,7 +11,7 @@ from typing import Final
 
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding, shown
-from certs.doctor.lookup import Reply, Resolver, ask
+from certs.lookup import Reply, Resolver, ask
 
 CRITICAL: Final = 0x80
 # Tags that CAs understand, whether they concern us or not: RFC 8659 §4, RFC 9495, and CA/Browser

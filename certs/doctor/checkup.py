@@ -9,9 +9,9 @@ from certs.doctor import leads, names
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding, worst
 from certs.doctor.hsts import hsts
-from certs.doctor.lookup import Resolver, resolvers
 from certs.doctor.port80 import port80
 from certs.doctor.port443 import ACCOUNT, port443
+from certs.lookup import Resolver, resolvers
 
 # Tokens and certificates bear minutes of a wrong clock; events are told wrongly from the first.
 SKEW: Final = 60.0

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from certs.doctor import names
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding
-from certs.doctor.lookup import Resolver
 from certs.doctor.port443 import trusting
 from certs.doctor.probe import Unanswered, connect
+from certs.lookup import Resolver
 
 
 def parents(name: str) -> Iterator[str]:

@@ -6,9 +6,9 @@ from typing import Final
 from certs.doctor import cdn
 from certs.doctor.expected import Expected
 from certs.doctor.finding import Finding, finding, shown
-from certs.doctor.lookup import Reply, Resolver
 from certs.doctor.names import ADDRESSES, HOPS, Seen, addresses, inward
 from certs.doctor.zone import TTL
+from certs.lookup import Reply, Resolver
 
 # More CNAMEs than these want explaining.
 LONG: Final = 4

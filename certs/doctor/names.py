@@ -8,8 +8,8 @@ from typing import Final
 
 from certs.doctor.expected import Expected
 from certs.doctor.finding import shown
-from certs.doctor.lookup import Reply, Resolver, ask, ask_one, text
 from certs.doctor.reach import special
+from certs.lookup import Reply, Resolver, ask, ask_one, text
 
 # Resolvers give up after some eight to sixteen.
 HOPS: Final = 10

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from certs.doctor.lookup import Resolver, ask, text
+from certs.lookup import Resolver, ask, text
 
 TTL: Final = 300
 

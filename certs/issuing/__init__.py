@@ -6,6 +6,7 @@
 |---|---|
 | `issuer.py` | the loop over all names |
 | `visit.py` | one name, one step further |
+| `need.py` | why a name needs a new certificate, and from when on: pure |
 | `outcome.py` | what a state becomes, and when to look again: pure |
 | `budget.py` | the CA's limits, as we keep to them: pure |
 | `authority.py` | the CA: one open client and our account |

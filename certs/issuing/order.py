@@ -22,7 +22,7 @@ from certs.acme.chain import certificate_id
 from certs.doctor import Finding
 from certs.issuing import budget, outcome
 from certs.issuing.desk import Desk
-from certs.issuing.outcome import Need
+from certs.issuing.need import Need
 from certs.renewal import DAY
 from certs.vault import attempts, tables
 from certs.vault.bundle import Bundle

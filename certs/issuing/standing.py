@@ -10,7 +10,7 @@ import msgspec
 
 from certs import expiry
 from certs.expiry import Alert, Severity
-from certs.issuing import outcome
+from certs.issuing.need import NEVER, renew_at
 from certs.vault.certificates import Certificates, Kept
 from certs.vault.database import Vault
 from certs.vault.progress import Phase, Progress, State
@@ -67,13 +67,13 @@ def standing(state: State, kept: Kept | None, now: float) -> Standing:
         fix=state.fix,
         code=state.code,
         since=int(state.since),
-        next_at=int(state.next_at) if state.next_at < outcome.NEVER else 0,
+        next_at=int(state.next_at) if state.next_at < NEVER else 0,
         proven_at=int(state.proven_at),
         generation=kept.generation if kept else 0,
         directory=kept.directory if kept else "",
         not_before=kept.not_before if kept else 0,
         not_after=kept.not_after if kept else 0,
-        renew_at=int(outcome.renew_at(kept, state)) if kept else 0,
+        renew_at=int(renew_at(kept, state)) if kept else 0,
         stage=stage.kind if stage else "",
     )
 

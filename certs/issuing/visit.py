@@ -13,10 +13,10 @@ import msgspec
 
 from certs import doctor
 from certs.acme import Problem
-from certs.issuing import outcome
+from certs.issuing import need, outcome
 from certs.issuing.desk import Desk
+from certs.issuing.need import Need
 from certs.issuing.order import obtain
-from certs.issuing.outcome import Need
 from certs.renewal import ASK_AGAIN, DAY, HOUR
 from certs.vault.certificates import Kept
 from certs.vault.database import VaultUnavailable
@@ -47,7 +47,7 @@ async def visit(desk: Desk, leases: Leases, name: str) -> None:
 
 async def _step(desk: Desk, held: Lease, state: State, request: str) -> State:
     kept = await desk.certificates.of(held.name)
-    if kept and (reason := outcome.revocation(kept, request)) is not None:
+    if kept and (reason := need.revocation(kept, request)) is not None:
         if refused := await _revoke(desk, held, state, kept, reason):
             return refused
         kept = await desk.certificates.of(held.name)
@@ -71,10 +71,10 @@ async def _need(desk: Desk, kept: Kept | None, state: State, request: str) -> Ne
     With our own, were it ahead by weeks, each new certificate would be due for renewal at once.
     """
     told = kept, state, desk.directory, request
-    why = outcome.need(*told, desk.authority.now)
+    why = need.need(*told, desk.authority.now)
     if why and why.by_time:
         await desk.authority.client()
-        why = outcome.need(*told, desk.authority.now)
+        why = need.need(*told, desk.authority.now)
     return why
 
 

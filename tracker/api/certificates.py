@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 
-from certs.issuing import outcome
+from certs.issuing import need
 from certs.issuing.standing import Standing, Status, standing_of, standings
 from certs.vault.database import Vault, VaultUnavailable
 from certs.vault.progress import Progress
@@ -115,7 +115,7 @@ class CertificateApi:
 
     async def _asked(self, request: Request, vault: Vault, found: Standing) -> Answer:
         try:
-            await Progress(vault).ask(found.name, outcome.renewing(found.generation))
+            await Progress(vault).ask(found.name, need.renewing(found.generation))
         except VaultUnavailable as error:
             raise Refused(str(error), 503) from error
         grant: Grant = request.state.grant

@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 import typer
 
-from certs.issuing import outcome
+from certs.issuing import need
 from certs.issuing.standing import Standing, standing_of, standings
 from certs.vault.database import Vault, VaultError, VaultUnavailable
 from certs.vault.master import MasterKey, MasterKeyError
@@ -64,7 +64,7 @@ def renew(name: Name, config: Config = None) -> None:
 
     async def ask(vault: Vault) -> None:
         (found,) = await _one(name)(vault)
-        await Progress(vault).ask(name, outcome.renewing(found.generation))
+        await Progress(vault).ask(name, need.renewing(found.generation))
 
     settings = configured(config)
     _run(settings, ask)
@@ -89,7 +89,7 @@ def revoke(
         (found,) = await _one(name)(vault)
         if not found.generation:
             raise Mistake(f"{name} has no certificate to revoke", Exit.DATA)
-        await Progress(vault).ask(name, outcome.revoking(found.generation, REASONS[reason]))
+        await Progress(vault).ask(name, need.revoking(found.generation, REASONS[reason]))
 
     settings = configured(config)
     _run(settings, ask)

@@ -18,9 +18,9 @@ from certs.acme import Acme, Problem, new_key
 from certs.cache import THUMBPRINTS
 from certs.doctor import Expected, Finding, Severity
 from certs.doctor.finding import finding
-from certs.doctor.lookup import resolvers
 from certs.doctor.zone import Line, find, hosted, lines
 from certs.issuing.authority import KNOWN_ISSUERS
+from certs.lookup import resolvers
 from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.stored import exists, stored
 from tracker.domains import BadSetting, TrackingDomain, canonical_name, canonical_tracking_name

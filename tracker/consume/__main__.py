@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from tracker import child, logs
+from tracker import child, interpreter, logs
 from tracker.bus.address import Address
 from tracker.consume import ConsumeSettings
 from tracker.consume.consuming import Consumer
@@ -36,8 +36,8 @@ def main() -> None:
     logs.configure(settings.log_format)
     # It tells of each failure by itself, at length; ours say it once, in a sentence.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
-    child.look_for_cycles_seldom()
-    child.take_turns_often()
+    interpreter.look_for_cycles_seldom()
+    interpreter.take_turns_often()
     uvloop.run(work(settings))
 
 

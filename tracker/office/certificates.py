@@ -47,12 +47,12 @@ logger = logging.getLogger(__name__)
 class Certificates:
     """The issuer, for as long as the office runs. `vault` is None while it isn't open.
 
-    Without settings TLS isn't ours to end, and there is nothing to do. Raises Mistake.
+    Raises Mistake.
     """
 
     def __init__(
         self,
-        settings: CertificateSettings | None,
+        settings: CertificateSettings,
         domains: Domains,
         *,
         try_every: float = TRY_EVERY,
@@ -61,7 +61,7 @@ class Certificates:
         self._settings = settings
         self._try_every = try_every
         self._domains = domains
-        self._terms = _terms(settings) if settings else None
+        self._terms = _terms(settings)
         self._issuer: Issuer | None = None
         self._trouble = ""
         self._revision = -1
@@ -75,11 +75,9 @@ class Certificates:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look after certificates until told to stop, whenever the vault can be opened."""
-        if self._settings is None or self._terms is None:
-            return
         while not stopping.is_set():
             try:
-                await self._work(self._settings, self._terms, stopping)
+                await self._work(stopping)
             except (MasterKeyError, VaultError, VaultUnavailable, OSError) as error:
                 self._tell(str(error))
             except Exception:
@@ -91,15 +89,14 @@ class Certificates:
 
     def checks(self) -> dict[str, Check]:
         """Tell how certificates are, for `/readyz`."""
-        return {"certificates": issuance.check(self.overview)} if self._settings else {}
+        return {"certificates": issuance.check(self.overview)}
 
     def figures(self) -> Sequence[Collector]:
         """Return what there is to count, for `/metrics`."""
-        return [issuance.Figures(lambda: self.overview)] if self._settings else []
+        return [issuance.Figures(lambda: self.overview)]
 
-    async def _work(
-        self, settings: CertificateSettings, terms: Terms, stopping: asyncio.Event
-    ) -> None:
+    async def _work(self, stopping: asyncio.Event) -> None:
+        settings = self._settings
         at = place(settings.vault)
         # A vault whose master key is gone needs that one back: another would open nothing. One that
         # machines share has the key that opens their keyring, which is made with that.
@@ -110,7 +107,7 @@ class Certificates:
             self.vault = await Vault.open(at, master)
             closing.push_async_callback(self._close, self.vault)
             cache = Cache(Path(settings.cache), master)
-            authority = Authority(terms, Accounts(self.vault), cache, time.time)
+            authority = Authority(self._terms, Accounts(self.vault), cache, time.time)
             closing.push_async_callback(authority.close)
             desk = Desk(
                 vault=self.vault,

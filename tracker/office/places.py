@@ -1,58 +1,16 @@
-"""Places kept current: each day, the City database that the operator chose is fetched."""
+"""Places kept current: while the office works, the City database that the operator chose is."""
 
-import asyncio
-import logging
-import os
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from tracker import geo
-from tracker.download import Unfetchable
-from tracker.enrich import PlaceError
-from tracker.geo.sources import Provider, origins
-from tracker.geo.update import update
-from tracker.mistake import Mistake
 from tracker.office import OfficeSettings
-
-EVERY: Final = 24 * 3600.0  # seconds; a database that was fetched less long ago is left
-# Seconds until it is tried again, by failures in a row; the last repeats.
-AGAIN_AFTER: Final = (600.0, 3600.0, 6 * 3600.0)
-
-logger = logging.getLogger(__name__)
 
 
 async def keep_current(settings: OfficeSettings) -> None:
     """Fetch the database when it is due, for ever; do nothing where none is to be fetched."""
-    chosen = settings.geo_update
-    if chosen == "off":
+    if settings.geo_update == "off":
         return
+    from tracker.geo import daily  # noqa: PLC0415 - it brings an HTTP client, which takes 0.1 s
+
     target = geo.fetched(Path(settings.data))
-    await asyncio.sleep(_due_in(target))
-    failures = 0
-    while True:
-        failures = 0 if await _attempt(chosen, settings.geo_mirror, target) else failures + 1
-        await asyncio.sleep(AGAIN_AFTER[min(failures, len(AGAIN_AFTER)) - 1] if failures else EVERY)
-
-
-async def _attempt(chosen: Provider, mirror: str, target: Path) -> bool:
-    try:
-        wanted = origins(chosen, datetime.now(UTC).date(), os.environ, mirror)
-        found = await asyncio.to_thread(update, target, wanted)
-    except (Unfetchable, PlaceError, Mistake, OSError) as error:
-        logger.error("places_not_updated", extra={"reason": str(error)})
-        return False
-    target.with_suffix(".asked").touch(0o600)
-    if found.new:
-        logger.info("places_updated", extra={"kind": found.kind, "built": str(found.built.date())})
-    return True
-
-
-def _due_in(target: Path) -> float:
-    """Return how many seconds are left of the day since it was last fetched, or asked for."""
-    try:
-        asked = target.with_suffix(".asked").stat().st_mtime
-    except OSError:
-        return 0.0
-    age = datetime.now(UTC).timestamp() - asked
-    return EVERY - age if 0 <= age < EVERY else 0.0
+    await daily.keep_current(target, settings.geo_update, settings.geo_mirror)

@@ -12,11 +12,11 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from ssl import SSLContext
 from typing import Final, Self
 
 import httpcore
-import httpx
 
 from tracker.webhooks.address import IpNetwork
 from tracker.webhooks.connections import Connections, Lent
@@ -58,7 +58,7 @@ class Client:
     ) -> None:
         self._addresses = Addresses(allowed, lookup)
         self._within = within
-        self._connections = Connections(Dial(self._addresses), tls or httpx.create_ssl_context())
+        self._connections = Connections(Dial(self._addresses), lambda: tls or _trusting())
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,6 +121,14 @@ class Client:
                 return Answer(response.status, beginning, time.monotonic() - begun)
         finally:
             await self._connections.give_back(target, lent)
+
+
+@cache
+def _trusting() -> SSLContext:
+    """Return what trusts the public CAs."""
+    import httpx  # noqa: PLC0415 - it and the CAs take 0.1 s, and only who posts by HTTPS needs them
+
+    return httpx.create_ssl_context()
 
 
 async def _beginning(response: httpcore.Response) -> bytes:

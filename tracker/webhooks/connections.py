@@ -6,6 +6,7 @@ whoever asks bounds how many there are.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final
@@ -28,7 +29,10 @@ class Lent:
 class Connections:
     """What is open and idle, by server. Close it in the end."""
 
-    def __init__(self, network: httpcore.AsyncNetworkBackend, tls: SSLContext) -> None:
+    def __init__(
+        self, network: httpcore.AsyncNetworkBackend, tls: Callable[[], SSLContext]
+    ) -> None:
+        """Take what connects, and what returns the context of whoever is asked by HTTPS."""
         self._network = network
         self._tls = tls
         # In the order in which they became idle, so that the oldest come first.
@@ -51,7 +55,7 @@ class Connections:
         host, scheme = target.host.encode(), target.scheme.encode()
         connection = httpcore.AsyncHTTPConnection(
             origin=httpcore.Origin(scheme, host, target.port),
-            ssl_context=self._tls,
+            ssl_context=self._tls() if target.scheme == "https" else None,
             keepalive_expiry=KEEP_ALIVE,
             network_backend=self._network,
         )

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpcore
 
-from certs.doctor import lookup
+from certs import lookup
 from tracker.webhooks.address import IpAddress, IpNetwork, refusal
 from tracker.webhooks.target import BadTarget, literal
 

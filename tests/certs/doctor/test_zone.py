@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from certs.doctor.lookup import resolvers
 from certs.doctor.zone import PROVIDERS, Found, find, hosted, lines
+from certs.lookup import resolvers
 from tests.certs.doctor.world import EDGE, NAME
 from tests.servers import dns
 

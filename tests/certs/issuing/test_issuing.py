@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certs.acme.chain import certificate_id
 from certs.acme.tlsalpn import ALPN
-from certs.issuing import outcome
+from certs.issuing import need
 from certs.vault import attempts
 from certs.vault.accounts import Accounts
 from certs.vault.progress import State
@@ -169,7 +169,7 @@ async def test_a_renewal_that_the_ca_does_not_take_for_one_is_made_without(
         ca.on("new-order", refuse_replaces("unauthorized", 403), ALWAYS)
         async with world.desk(directory=ca.directory) as desk:
             await world.visited(desk, times=2)
-            await desk.progress.ask(world.name, outcome.renewing(1))
+            await desk.progress.ask(world.name, need.renewing(1))
             assert (await world.visited(desk)).generation == 2
             noted = await desk.attempts.of(world.name)
             assert [one.exempt for one in noted] == [False] * 4
@@ -180,7 +180,7 @@ async def test_what_a_person_asked_for_is_done_once(world: World, shared: Shared
         await world.visited(desk, times=2)
         orders = shared.ordered()
         assert await desk.progress.due(world.clock(), 10, ()) == []
-        await desk.progress.ask(world.name, outcome.renewing(1))
+        await desk.progress.ask(world.name, need.renewing(1))
         assert await desk.progress.due(world.clock(), 10, ()) == [world.name]
         found = await world.visited(desk, times=3)
         assert (found.phase, found.generation) == ("active", 2)
@@ -194,7 +194,7 @@ async def test_a_revoked_certificate_is_replaced_with_a_new_key_at_once(
         await world.visited(desk, times=2)
         before = world.cache.get(world.name)
         assert before is not None
-        await desk.progress.ask(world.name, outcome.revoking(1, 1))
+        await desk.progress.ask(world.name, need.revoking(1, 1))
         found = await world.visited(desk, times=3)
         after = world.cache.get(world.name)
         assert after is not None

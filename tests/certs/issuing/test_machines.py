@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.issuing import outcome
+from certs.issuing import need
 from certs.vault.database import VaultError
 from certs.vault.progress import Progress
 from tests.certs.issuing.world import Shared, World, looking_after
@@ -43,7 +43,7 @@ async def test_one_machine_orders_and_renews_and_both_serve_and_answer(
             await running.enter_async_context(looking_after(one, desk, holder=f"office {number}"))
         await until(lambda: any(one.proven for one in machines), "HTTPS to be proven")
         await until(lambda: [generation(one) for one in machines] == [1, 1], "both to serve it")
-        await Progress(desks[0].vault).ask(machines[0].name, outcome.renewing(1))
+        await Progress(desks[0].vault).ask(machines[0].name, need.renewing(1))
         await until(lambda: [generation(one) for one in machines] == [2, 2], "both to have another")
     first, second = (one.cache for one in machines)
     assert first.get(machines[0].name) == second.get(machines[0].name)

@@ -23,7 +23,7 @@ from tracker.api.app import api
 from tracker.api.keys import ApiKeys
 from tracker.health import Health
 from tracker.office import OfficeSettings
-from tracker.office.__main__ import ANSWER_WITHIN, opened
+from tracker.office.work import ANSWER_WITHIN, opened
 from tracker.store.database import Store
 
 pytestmark = pytest.mark.anyio

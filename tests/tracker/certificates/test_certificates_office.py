@@ -17,19 +17,28 @@ from certs.issuing.issuer import Overview
 from certs.vault.alerts import Alerts
 from certs.vault.database import Vault
 from certs.vault.leases import Leases
-from tests.patience import until
+from rewriter.keyring import Keyring
+from tests.patience import PATIENCE, until
 from tests.servers.ports import free_port
 from tests.tracker.certificates import filled
+from tests.tracker.office.process import told
 from tracker.domains import TrackingDomain
 from tracker.office import CertificateSettings, issuance
 from tracker.office.alerts import deliver
 from tracker.office.certificates import Certificates
+from tracker.office.work import opened
 from tracker.store.database import Store
 from tracker.store.domains import Domains
 
 pytestmark = pytest.mark.anyio
 
 ALERT = Alert("expired", "click.example.com", "error", "It expired.", "Look.", 3, 1.5, 1)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no answer come too late on a machine that is busy: the alert would be posted again."""
+    monkeypatch.setattr("tracker.office.alerts.ANSWER_WITHIN", PATIENCE)
 
 
 @dataclass
@@ -103,7 +112,8 @@ async def test_an_alert_that_is_always_refused_holds_up_no_other(vault: Vault, h
         return await Alerts(vault).undelivered() == [refused]
 
     url = f"http://127.0.0.1:{hook.port}/hook"
-    posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office")))
+    leases = Leases(vault, "office")
+    posting = asyncio.create_task(deliver(vault, url, leases, retry_after=(3_600,)))
     await until(taken)
     posting.cancel()
     assert [body["name"] for _, body in hook.got] == [refused.name, other.name]
@@ -241,9 +251,7 @@ async def test_expired_certificates_are_shouted_about_from_the_start(
 
 
 async def test_without_tls_of_ours_there_is_nothing_to_look_after(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path / "store.db")
-    certificates = Certificates(None, Domains(store))
-    await certificates.run(asyncio.Event())
-    await store.close()
-    assert (certificates.vault, certificates.checks(), certificates.figures()) == (None, {}, [])
+    Keyring.new().save(tmp_path / "keyring.json")
+    async with opened(told(tmp_path)) as office:
+        assert office.certificates is None
     assert not (tmp_path / "master.key").exists()

@@ -16,7 +16,7 @@ from tests.tracker.forwarding.parts import Worker, click, token
 from tests.tracker.office.process import first_event, orphaned, told, working
 from tracker.hit import Hit
 from tracker.mistake import Exit, Mistake
-from tracker.office.__main__ import STATUSES, opened
+from tracker.office.work import STATUSES, opened
 from tracker.store.database import Store
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.doctor import lookup
+from certs import lookup
 from tests.certs.front.pki import Authority
 from tests.patience import PATIENCE
 from tests.servers.dns import Resolver, Zone

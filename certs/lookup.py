@@ -1,4 +1,4 @@
-"""DNS as the doctor asks it: one question to one resolver, and a reply that tells failures apart.
+"""DNS, asked: one question to one resolver, and a reply that tells failures apart.
 
 Promise: no answer raises, and none takes longer than `PATIENCE` seconds a resolver. A name whose
 signatures are wrong (`bogus`) is told from a server that is broken (`servfail`), which resolvers
