@@ -7,6 +7,7 @@ import httpx
 import pytest
 import standardwebhooks
 
+from tests.patience import PATIENCE
 from tests.servers.receiver import Receiver
 from tests.tracker.api.caller import calling, scoped, serving
 from tests.tracker.stats.happenings import DOMAIN, happened
@@ -29,14 +30,17 @@ OTHER = "http://127.0.0.1:8000/other?secret=x"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path / "store.db")
+    store = await Store.open(tmp_path / "store.db", patience=PATIENCE)
     yield store
     await store.close()
 
 
 @pytest.fixture
 async def http(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    async with Client(LOOPBACK) as client, calling(serving(store, webhooks=client)) as http:
+    async with (
+        Client(LOOPBACK, within=PATIENCE) as client,
+        calling(serving(store, webhooks=client)) as http,
+    ):
         yield http
 
 

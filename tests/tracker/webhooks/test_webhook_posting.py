@@ -103,7 +103,8 @@ async def test_what_fails_is_tried_again_after_mailgun_s_waits_and_then_no_more(
     ends = [int(signature["timestamp"]) for signature in requests]
     waits = [later - earlier for earlier, later in itertools.pairwise(ends)]
     for wait, minutes in zip(waits, (10, 10, 15, 30, 60, 120, 240), strict=True):
-        assert minutes * 60 <= wait < minutes * 60 + 30
+        # Nobody is this late on the busiest machine, and the next longer wait isn't either.
+        assert minutes * 60 <= wait < minutes * 60 + 240
 
 
 async def _attempts(world: World, count: int) -> bool:
@@ -154,7 +155,7 @@ async def test_one_that_hangs_costs_the_others_nothing(world: World) -> None:
 async def test_one_that_failed_is_asked_by_one_request_at_a_time(world: World) -> None:
     world.receiver.answers("/hook", HANG)
     await world.register("/hook")
-    await world.store.insert(opens(A_HOST + 10))
+    await world.store.insert(opens(A_HOST + 100))
     async with world.office(within=0.5):
         await world.settled(A_HOST)
         before = len(world.receiver.got("/hook"))
@@ -162,7 +163,7 @@ async def test_one_that_failed_is_asked_by_one_request_at_a_time(world: World) -
         (hook,) = await Webhooks(world.store).all()
         assert (hook.failing_since is None, hook.trouble) == (False, "no answer within 0.5 s")
     tried = [one for one in await world.deliveries() if one.attempt]
-    assert len(tried) < A_HOST + 10
+    assert len(tried) < A_HOST + 100
     world.receiver.answers("/hook", 200)
     world.receiver.release()
     world.passed += HOUR

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.servers.receiver import Receiver
 from tests.tracker.stats.happenings import DOMAIN, happened
 from tests.tracker.webhooks.conftest import LOOPBACK
@@ -44,7 +44,7 @@ class World:
         return (await History(self.store).newest(DOMAIN, 1_000))[::-1]
 
     @asynccontextmanager
-    async def office(self, within: float = 10.0, lease: int = 60) -> AsyncIterator[Posting]:
+    async def office(self, within: float = PATIENCE, lease: int = 60) -> AsyncIterator[Posting]:
         """Post until the block ends, and then in order."""
         async with Client(LOOPBACK, within=within) as client:
             options = {"look_every": 0.02, "lease": lease, "clock": self.clock}
