@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-WITHIN = 120  # seconds for everything
+WITHIN = 120  # seconds for everything, and so for each answer
 
 
 @contextlib.contextmanager
@@ -66,10 +66,10 @@ def introduced(lines: Iterator[str]) -> tuple[dict[str, str], str]:
 
 def tried(links: dict[str, str]) -> str:
     """Open a link of each kind as mail clients and people do; return where the click leads."""
-    httpx.get(links["open"]).raise_for_status()
-    httpx.get(links["unsubscribe"]).raise_for_status()
-    httpx.post(links["unsubscribe"]).raise_for_status()
-    click = httpx.get(links["click"])
+    httpx.get(links["open"], timeout=WITHIN).raise_for_status()
+    httpx.get(links["unsubscribe"], timeout=WITHIN).raise_for_status()
+    httpx.post(links["unsubscribe"], timeout=WITHIN).raise_for_status()
+    click = httpx.get(links["click"], timeout=WITHIN)
     assert click.status_code == 302, click
     return click.headers["location"]
 
@@ -94,7 +94,8 @@ def main() -> None:
         destination = tried(links)
         shown(lines)
         key = (Path(folder) / "api.key").read_text().split()[0]
-        events = httpx.get(f"{api}/v1/events/feed", auth=("api", key)).json()["items"]
+        feed = httpx.get(f"{api}/v1/events/feed", auth=("api", key), timeout=WITHIN)
+        events = feed.json()["items"]
         clicked = [event["url"] for event in events if event["event"] == "clicked"]
         assert clicked == [destination], events
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: make gets it too

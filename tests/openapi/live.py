@@ -51,11 +51,13 @@ async def live(folder: Path, events: int = EVENTS, where: str = "") -> AsyncIter
     """Run the API in this process until the block is left; its store may be elsewhere."""
     keyring = folder / "keyring.json"
     Keyring.new().save(keyring)
-    store = await Store.open(where or folder / "store.db")
+    # On a machine that is busy no call fails, and no page ends early, for want of time.
+    store = await Store.open(where or folder / "store.db", patience=PATIENCE, within=PATIENCE)
     await store.insert([row(document(number)) for number in range(events)])
     ledger = Ledger.open(folder / "forward.db")
     recipients = Recipients.open(store, ledger, keyring)
-    vault = await Vault.open(folder / "certs.db", MasterKey.make(folder / "master.key"))
+    master = MasterKey.make(folder / "master.key")
+    vault = await Vault.open(folder / "certs.db", master, patience=PATIENCE)
     key = secrets.token_urlsafe(8)
 
     keys = ApiKeys([digest(key)], KeyRecords(store))

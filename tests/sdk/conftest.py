@@ -88,7 +88,9 @@ class Thread(threading.Thread):
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        store = await Store.open(self._folder / "store.db")
+        # On a machine that is busy no call fails, and no page ends early, for want of time.
+        where = self._folder / "store.db"
+        store = await Store.open(where, patience=PATIENCE, within=PATIENCE)
         webhooks = Client([ip_network("127.0.0.0/8")])
         app = api(store, ApiKeys.of(KEY), well, bytes, webhooks=webhooks)
         self.server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
@@ -105,11 +107,13 @@ def live(tmp_path: Path) -> Iterator[Live]:
     thread.start()
     assert thread.ready.wait(PATIENCE)
     live = Live(f"http://127.0.0.1:{port}", KEY, DOMAIN)
-    live.post(*(event.document for event in EVENTS), *map(json_of, SAMPLES.values()))
-    yield live
-    assert thread.server is not None
-    thread.server.should_exit = True
-    thread.join(PATIENCE)
+    try:
+        live.post(*(event.document for event in EVENTS), *map(json_of, SAMPLES.values()))
+        yield live
+    finally:
+        assert thread.server is not None
+        thread.server.should_exit = True
+        thread.join(PATIENCE)
 
 
 def json_of(document: dict[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tracker.cli import main
 
 ROOT = Path(__file__).parents[3]
@@ -49,8 +50,18 @@ def own_process() -> Iterator[None]:
 
 
 @pytest.fixture
-def tracker(folder: Path, own_process: None, capsys: pytest.CaptureFixture[str]) -> Tracker:
-    """Run a command line in this process, exactly as the installed command does."""
+def tracker(
+    folder: Path,
+    own_process: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Tracker:
+    """Run a command line in this process, exactly as the installed command does.
+
+    But it waits for a busy machine's answers for as long as a test does.
+    """
+    monkeypatch.setattr("tracker.client.ANSWER_WITHIN", PATIENCE)
+    monkeypatch.setattr("tracker.commands.status.ANSWER_WITHIN", PATIENCE)
 
     def run(*arguments: str) -> Said:
         with pytest.raises(SystemExit) as leaving:
