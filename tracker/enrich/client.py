@@ -13,9 +13,8 @@ from typing import Final
 import ua_parser
 from ua_parser.core import Matcher
 from ua_parser.lazy import UserAgentMatcher
-from user_agents.parsers import UserAgent, parse_browser, parse_device, parse_operating_system
 
-from tracker.enrich.systems import DESKTOPS, PHONES, system_of
+from tracker.enrich.parsed import Parsed
 from tracker.enrich.tables import (
     AgentRule,
     Agents,
@@ -39,17 +38,6 @@ TYPES: Final[dict[Role, ClientType]] = {
     "library": "library",
 }
 
-# One product, one name, whatever engine it uses on a phone.
-CLIENT_NAMES: Final = {
-    "Other": "unknown",
-    "Apple Mail": "Safari",  # the parser's word for any WebKit; the real one is in our table
-    "Chrome Mobile iOS": "Chrome Mobile",
-    "Chrome Mobile WebView": "Chrome Mobile",
-    "Mobile Safari UI/WKWebView": "Mobile Safari",
-    "Firefox iOS": "Firefox Mobile",
-}
-
-
 # Agents that the parser names but that show no pages; nor does what fetches through CFNetwork.
 PLAYERS: Final = frozenset(
     (
@@ -68,8 +56,6 @@ PLAYERS: Final = frozenset(
 BROWSER_WORDS: Final = re.compile(r"(?i)^Mozilla/|browser|mosaic|^opera/|^docomo/|^kddi-")
 # Half of what Apple's Mail Privacy Protection is known by: it says nothing of anybody.
 BARE: Final = re.compile(r"Mozilla/[\d.]+\s*")
-# "Mozilla/5.0 (compatible; ExampleBot/1.0; …" and "ExampleBot/1.0 …" (RFC 9110 §10.1.5).
-PRODUCT: Final = re.compile(r"compatible; ([\w.-]{2,40})|^(?!Mozilla)([\w.-]{2,40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,54 +104,6 @@ class Clients:
         parsed = Parsed(agent)
         found = self._find(agent, ua_parser.Domain.USER_AGENT).user_agent
         return _generic(parsed) if found is None else _named(self._rules[int(found.family)], parsed)
-
-
-class Parsed(UserAgent):  # type: ignore[misc]  # the library has no types
-    """What the library makes of an agent. Its own constructor parses the slow way, in 1 ms."""
-
-    def __init__(self, agent: str) -> None:
-        result = ua_parser.parse(agent).with_defaults()
-        browser, system, device = result.user_agent, result.os, result.device
-        self.ua_string = agent
-        self.browser = parse_browser(browser.family, browser.major, browser.minor, browser.patch)
-        self.os = parse_operating_system(system.family, system.major, system.minor, system.patch)
-        self.device = parse_device(device.family, device.brand, device.model)
-
-    @property
-    def name(self) -> str:
-        """The client's name in Mailgun's words."""
-        family: str = self.browser.family
-        return CLIENT_NAMES.get(family, family)
-
-    @property
-    def product(self) -> str:
-        """The name that a robot gives itself, where the parser knows none."""
-        if self.name != "unknown" or not (found := PRODUCT.search(self.ua_string)):
-            return self.name
-        return found[1] or found[2]
-
-    @property
-    def system(self) -> str:
-        """The operating system's name in Mailgun's words."""
-        return system_of(self.ua_string, self.os.family)
-
-    @property
-    def kind_of_device(self) -> Device:
-        """The device in Mailgun's words."""
-        if self.os.family == "Android":
-            # A tablet's browser leaves out "Mobile"; of an app's own agent that says nothing.
-            browses = "AppleWebKit" in self.ua_string and "Mobile" not in self.ua_string
-            return "tablet" if browses or "Tablet" in self.ua_string else "mobile"
-        if self.is_tablet:
-            return "tablet"
-        system = self.system
-        handheld = self.is_mobile or ("Mobile" in self.ua_string and system not in DESKTOPS)
-        # Apple's library on a Mac calls itself a phone's.
-        if (handheld or system in PHONES) and system != "OS X":
-            return "mobile"
-        if self.is_pc or system in DESKTOPS:
-            return "desktop"
-        return "unknown" if system == "unknown" else "other"
 
 
 def _generic(parsed: Parsed) -> Client:
