@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 PATIENCE = 60  # seconds
 LOOK_EVERY = 0.01  # seconds
@@ -33,6 +34,12 @@ async def until(
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {PATIENCE} s for {what}")
         await asyncio.sleep(LOOK_EVERY)
+
+
+async def ended(task: "asyncio.Task[Any]") -> None:
+    """End a task that goes on for ever, and return once it has let go of what it held."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _held(told: object) -> object:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from rewriter.keyring import Keyring
-from tests.patience import until
+from tests.patience import ended, until
 from tests.servers.stores import only_sqlite
 from tests.tracker.api.caller import calling, serving
 from tests.tracker.shared.conftest import Away, Machines
@@ -217,12 +217,13 @@ async def test_sharing_goes_on_until_it_is_cancelled(
 ) -> None:
     one = machine("one")
     Keyring.new().save(one.path)
-    sharing = Sharing(store, one.keys, Copy.open(tmp_path / "other.db", store.name), "one")
+    copy = Copy.open(tmp_path / "other.db", store.name)
+    sharing = Sharing(store, one.keys, copy, "one")
     running = asyncio.create_task(sharing.run())
     await until(lambda: "API keys" in sharing.as_of, "everything to be copied")
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    await ended(running)
+    assert running.cancelled()
+    copy.close()
 
 
 @only_sqlite
@@ -242,4 +243,4 @@ async def test_what_nobody_thought_of_ends_neither_the_office_nor_the_sharing(
     await until(lambda: "a fault of the program" in one.sharing.check().says, "the fault")
     await Signing(store).tell(MachineRow("other", frozenset({1, 2}), 0))
     await until(lambda: one.sharing.check().status == "ok", "all to be well")
-    running.cancel()
+    await ended(running)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import sys
 
+from tests.patience import PATIENCE
 from tests.tracker.store.documents import document
 from tracker.store.database import Store
 from tracker.store.row import row
@@ -12,7 +13,7 @@ BATCH = 10
 
 
 async def main(where: str, name: str = "id") -> None:
-    store = await Store.open(where)
+    store = await Store.open(where, patience=PATIENCE)
     for first in itertools.count(0, BATCH):
         batch = [
             row(document(number, id=f"{name}-{number:04}", tags=["sale"]))

@@ -214,7 +214,9 @@ async def test_a_full_disk_loses_the_batch_whole_and_nothing_else(store: Store) 
 async def test_an_insertion_that_is_given_up_leaves_all_or_nothing(store_url: str) -> None:
     """The forwarder cancels a sink that takes too long, and offers the same batch again."""
     # Where it may use TLS, asyncpg leaves an error to nobody if its request to cancel is cut off.
-    store = await Store.open(store_url + ("?sslmode=disable" if "://" in store_url else ""))
+    where = store_url + ("?sslmode=disable" if "://" in store_url else "")
+    # What was given up holds its lock until the server notices.
+    store = await Store.open(where, patience=PATIENCE)
     batch = [row(document(number)) for number in range(200)]
     for steps in range(30):
         task = asyncio.create_task(store.insert(batch))
@@ -244,7 +246,7 @@ async def test_a_process_killed_at_any_moment_has_stored_what_it_said_it_had(
     said = batches + (await process.stdout.read()).count(b"stored")
     await process.wait()
 
-    store = await Store.open(store_url)
+    store = await Store.open(store_url, patience=PATIENCE)
     async with store.writing():
         pass  # a server may be about to commit what the process left: nobody else writes meanwhile
     stored = len(await documents(store))

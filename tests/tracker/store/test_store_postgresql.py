@@ -48,8 +48,9 @@ def place(breakable: Postgres) -> str:
 
 @asynccontextmanager
 async def inserting(where: str, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    patient = f"{where}?connect_timeout={PATIENCE}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", endless.__name__, where, name),
+        *(sys.executable, "-m", endless.__name__, patient, name),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=Path(__file__).parents[3],
@@ -264,7 +265,7 @@ async def test_what_was_stored_outlives_a_server_that_is_killed(
         stdout, _ = await process.communicate()
     stored = (5 + stdout.count(b"stored")) * endless.BATCH
     await asyncio.to_thread(breakable.start)
-    store = await Store.open(place)
+    store = await Store.open(place, patience=PATIENCE)
     events = await store.page(Walk(DOMAIN, ascending=True, limit=100_000))
     assert len(events) in {stored, stored + endless.BATCH}
     assert len(await store.feed(0, 100_000)) == len(events)
@@ -274,7 +275,7 @@ async def test_what_was_stored_outlives_a_server_that_is_killed(
 async def test_a_server_that_dies_in_the_middle_of_an_insertion_leaves_all_or_nothing(
     breakable: Postgres, place: str
 ) -> None:
-    store = await Store.open(place)
+    store = await Store.open(place, patience=PATIENCE)
     batch = [row(document(number)) for number in range(200)]
     for steps in (3, 300):
         inserting_ = asyncio.create_task(store.insert(batch))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.tracker.store.documents import document
 from tracker.store import database
 from tracker.store.database import Store, StoreError, StoreUnavailable
@@ -46,8 +47,11 @@ async def test_every_call_says_what_is_in_the_way_until_it_is_gone(
     await store.close()
 
 
-async def test_many_who_wait_for_a_store_hear_at_once_that_there_is_none(tmp_path: Path) -> None:
+async def test_many_who_wait_for_a_store_hear_at_once_that_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each try may take seconds, where a server doesn't answer."""
+    monkeypatch.setattr(database, "AGAIN_AFTER", PATIENCE)
     store = Store(tmp_path / "gone" / "store.db")
     heard = await asyncio.gather(*(store.last() for _ in range(5)), return_exceptions=True)
     assert {str(each) for each in heard} == {
