@@ -45,7 +45,8 @@ def test_the_tls_port_is_what_mozilla_calls_intermediate(
             pass
         scanned = subprocess.run(
             [
-                *(program, "--mozilla_config=intermediate", f"--certinfo_ca_file={authority}"),
+                *(program, "--slow_connection", "--mozilla_config=intermediate"),
+                f"--certinfo_ca_file={authority}",
                 f"{DOMAIN}:{port}{{{host}}}",
             ],
             capture_output=True,
