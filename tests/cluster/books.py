@@ -65,8 +65,9 @@ class Books:
         return Balance(
             missing=frozenset(load.done - kept.keys()),
             doubled=frozenset(visit for visit, times in kept.items() if times > 1),
-            # Where the connection broke before the answer, the hit may have been kept.
-            unexplained=frozenset(kept.keys() - load.done - load.cut_off),
+            # Where the connection broke before the answer, or the disk took longer than somebody
+            # waits who unsubscribes, the hit may have been kept.
+            unexplained=frozenset(kept.keys() - load.done - load.cut_off - load.put_off),
         )
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ from tests.patience import wait_for
 from tracker.bus.address import Address
 from tracker.bus.connection import BusUnavailable, Connection
 
+IN_HANDS: Final = 20  # events; so many aren't all on their way at once
+
 Fault = Callable[[Topology, Load], None]
 
 
@@ -58,8 +60,7 @@ def the_stream_is_full(topology: Topology, load: Load) -> None:
 def a_consumer_is_killed_with_events_in_hand(topology: Topology, load: Load) -> None:
     network = topology.networks[1]
     topology.stores_more()
-    network.store.hang()
-    wait_for(lambda: topology.held() > 0, "a consumer to hold events")
+    _in_hands(topology)
     first, _ = topology.consumers
     first.kill()
     network.store.heal()
@@ -70,8 +71,7 @@ def a_consumer_is_killed_with_events_in_hand(topology: Topology, load: Load) -> 
 def acknowledgements_are_lost_of_what_was_stored(topology: Topology, load: Load) -> None:
     network = topology.networks[1]
     topology.stores_more()
-    network.store.hang()
-    wait_for(lambda: topology.held() > 0, "a consumer to hold events")
+    _in_hands(topology)
     for proxy in network.bus:
         proxy.hang()
     network.store.heal()
@@ -84,6 +84,7 @@ def acknowledgements_are_lost_of_what_was_stored(topology: Topology, load: Load)
 
 
 def the_edges_lose_the_bus(topology: Topology, load: Load) -> None:
+    topology.stores_more()  # whoever has yet to try again would notice nothing
     with _noticed(topology.edges, "sink_unavailable", sink="bus"):
         for proxy in topology.networks[0].bus:
             proxy.cut()
@@ -104,6 +105,7 @@ def the_bus_hangs_until_an_edge_gives_it_up(topology: Topology, load: Load) -> N
 
 
 def the_consumers_lose_the_store(topology: Topology, load: Load) -> None:
+    topology.stores_more()
     with _noticed(topology.consumers, "consume_unavailable", end="store"):
         topology.networks[1].store.cut()
     load.goes_on()
@@ -136,6 +138,7 @@ def the_store_is_killed(topology: Topology, load: Load) -> None:
 def the_disk_of_the_store_is_full(topology: Topology, load: Load) -> None:
     if topology.disk is None:
         raise NotHere("mounting a file system, to fill it up, takes root")
+    topology.stores_more()
     for consumer in topology.consumers:
         consumer.forget()
     topology.disk.fill()
@@ -180,6 +183,17 @@ def everything_is_killed_and_started_again(topology: Topology, load: Load) -> No
     for start in starts:
         start()
     load.goes_on()
+
+
+def _in_hands(topology: Topology) -> None:
+    """Have the store hang, until consumers hold events that they can't store.
+
+    What the bus says that they hold may be on its way to them, or be stored already: only where it
+    grows meanwhile is there something that came since.
+    """
+    topology.networks[1].store.hang()
+    enough = topology.held() + IN_HANDS
+    wait_for(lambda: topology.held() >= enough, "consumers to hold events")
 
 
 @contextmanager

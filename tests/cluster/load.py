@@ -44,15 +44,23 @@ class Load:
         return {visit for crowd in self._crowds for visit in crowd.done()}
 
     @property
+    def put_off(self) -> set[Visit]:
+        """Who were asked to unsubscribe again later, since the disk took its time; it may have."""
+        return {visit for visit, status in self._told() if (visit.kind, status) == ("u", 503)}
+
+    @property
     def refused(self) -> dict[Visit, int]:
         """Who were told something else, with the status."""
-        told = {visit: status for crowd in self._crowds for visit, status in crowd.answers.items()}
-        return {visit: status for visit, status in told.items() if visit not in self.done}
+        fine = self.done | self.put_off
+        return {visit: status for visit, status in self._told() if visit not in fine}
 
     @property
     def cut_off(self) -> set[Visit]:
         """Who were told nothing, so that nothing was promised."""
         return {visit for crowd in self._crowds for visit in crowd.cut_off}
+
+    def _told(self) -> Iterator[tuple[Visit, int]]:
+        return (told for crowd in self._crowds for told in crowd.answers.items())
 
     def __contains__(self, visit: Visit) -> bool:
         """Tell whether somebody came for this load, and not for another."""

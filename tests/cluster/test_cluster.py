@@ -6,6 +6,7 @@ import pytest
 
 from tests.cluster.books import Balance
 from tests.cluster.faults import BEHIND_THE_EDGES, BETWEEN, OF_THE_EDGES, OF_THE_STORE, NotHere
+from tests.cluster.load import KINDS
 from tests.cluster.topology import Topology
 
 ROUNDS = {
@@ -27,6 +28,7 @@ def test_every_answer_is_stored_once_when(happening: str, topology: Topology) ->
             except NotHere as error:
                 warnings.warn(f"{fault.__name__} WAS NOT TRIED: {error}", stacklevel=1)
     assert load.refused == {}
+    assert {visit.kind for visit in load.done} == set(KINDS)
     assert faults == OF_THE_EDGES or load.cut_off == set()
     topology.arrived(load.done)
     assert topology.books.balance(load) == Balance()

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.servers.proxy import Proxy, between
 
 
@@ -35,7 +36,7 @@ def proxy() -> Iterator[Proxy]:
 
 def connected(proxy: Proxy) -> socket.socket:
     host, _, port = proxy.address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
 
 def said(connection: socket.socket, line: bytes) -> bytes:
@@ -79,7 +80,7 @@ def test_what_hangs_is_late_and_not_lost(proxy: Proxy) -> None:
                 said(late, b"two\n")
             there.sendall(b"three\n")
             proxy.heal()
-            late.settimeout(10)
+            late.settimeout(PATIENCE)
             assert late.recv(100) == b"two\n"
             assert there.recv(100) == b"three\n"
 
