@@ -27,6 +27,7 @@ from tracker.edge import answer, app, pages
 from tracker.edge.bounded import MAX_IDLE, BoundedProtocol
 from tracker.edge.front import Front
 from tracker.edge.language import ENGLISH
+from tracker.edge.wellknown import WellKnown
 
 DAMAGED = pages.trouble("damaged", ENGLISH).body
 BAD = "AAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
@@ -387,6 +388,22 @@ def test_an_unsubscription_is_refused_at_once_where_the_queue_is_full(
         assert made.count(Counter.ACCEPTED) == 0
 
     run(tmp_path, act, queue_limit=0)
+
+
+def test_a_challenge_for_a_name_that_was_registered_just_now_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TOLD_WITHIN", 0.01)
+    asked = "tokenTOKEN_-0123456789"
+    looks = iter([{}, {DOMAIN: TrackingDomain(DOMAIN)}])
+
+    async def act(made: Bench) -> None:
+        made.app_state["well_known"] = WellKnown(lambda: next(looks), lambda: ("thumb-1",))
+        wire = await made.exchange(Front, [request("GET", f"/.well-known/acme-challenge/{asked}")])
+        status, _, body = parsed(wire)
+        assert (status, body) == (200, f"{asked}.thumb-1".encode())
+
+    run(tmp_path, act)
 
 
 def test_a_silent_connection_is_closed(tmp_path: Path) -> None:

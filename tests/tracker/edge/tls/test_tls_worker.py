@@ -270,15 +270,6 @@ def test_what_no_ca_asks_is_not_found(worker: Secure, token: str) -> None:
     assert head(client).startswith("HTTP/1.1 404")
 
 
-def test_a_challenge_for_a_name_that_was_registered_just_now_is_answered(worker: Secure) -> None:
-    worker.cache.put_thumbprints(("thumb-1",))
-    client = worker.connect()
-    path = "/.well-known/acme-challenge/tokenTOKEN_-0123456789"
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
-    worker.register()
-    assert _answer(client).endswith(b".thumb-1")
-
-
 def test_links_for_apps_are_told_without_a_redirect(worker: Secure) -> None:
     worker.register(app_site_association='{"applinks":{}}', asset_links="[]")
     for path, body in (
