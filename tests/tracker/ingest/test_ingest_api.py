@@ -6,6 +6,7 @@ import httpx
 import msgspec
 import pytest
 
+from tests.tracker.api.caller import calling, serving
 from tests.tracker.ingest.samples import DOMAIN, SAMPLES, TIME
 from tracker.api.ingest import MOST_LINES
 from tracker.store.database import Store
@@ -181,10 +182,12 @@ async def test_a_body_that_cant_be_taken_is_told_why(
 
 
 async def test_a_store_that_is_locked_takes_none_and_says_so(
-    client: httpx.AsyncClient, store: Store
+    client: httpx.AsyncClient, store: Store, store_url: str
 ) -> None:
-    async with store.writing():
-        answer = await client.post(EVENTS, json=SAMPLES["opened"])
+    hasty = await Store.open(store_url, patience=0.1)
+    async with store.writing(), calling(serving(hasty)) as other:
+        answer = await other.post(EVENTS, json=SAMPLES["opened"])
+    await hasty.close()
     assert (answer.status_code, await listed(client)) == (503, [])
 
 
