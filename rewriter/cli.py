@@ -21,6 +21,7 @@ from rewriter.commands.explain import as_json, explanation
 from rewriter.commands.inspection import look_into
 from rewriter.commands.options import (
     Parser,
+    Version,
     add_letterhead,
     add_settings,
     complain,
@@ -80,6 +81,7 @@ def filter_message(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=Version)
     parser.add_argument("--html", action="store_true", help="stdin is a page, not a message")
     parser.add_argument("--charset", default="", help="with --html: the page's charset")
     parser.add_argument("--explain", action="store_true", help="tell of each link, change nothing")

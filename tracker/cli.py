@@ -7,12 +7,13 @@ from sysexits.h, never as a traceback.
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from rewriter.keyring import KeyringError
+from tracker import interpreter
 from tracker.api.keyfile import KeyFileError
 from tracker.mistake import Exit, Mistake
 
@@ -57,6 +58,7 @@ CLEARER: Final = {
 
 # Commands of a group that have a module of their own: most need what is slow to load.
 APART: Final = {
+    "keys": {"new": "keys_change", "use": "keys_change", "retire": "keys_change"},
     "domains": {"check": "domains_check", "dns": "domains_check"},
     "sinks": {"replay": "sinks_replay"},
     "webhooks": {
@@ -73,7 +75,7 @@ def application(names: Iterable[str], asked: str = "") -> typer.Typer:
     `asked` is the word behind the first: a command of a group, if that is one.
     """
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    app.callback(help="Record opens, clicks and unsubscribes of the mail that you send.")(_nothing)
+    app.callback(help="Record opens, clicks and unsubscribes of the mail that you send.")(_before)
     for name in names:
         module = import_module(f"tracker.commands.{COMMANDS[name]}")
         if group := getattr(module, "app", None):
@@ -88,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, else the given one; leave with its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     first, asked, *_ = *given, "", ""
-    app = application([first] if first in COMMANDS else COMMANDS, asked)
+    with interpreter.importing():
+        app = application(_needed(first), asked)
     try:
         status = app(given, prog_name="tracker", standalone_mode=False)
     except TyperException as error:
@@ -109,6 +112,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except typer.Abort:
         _leave("nothing was changed", Exit.USAGE)
     sys.exit(status or Exit.OK)
+
+
+def _needed(first: str) -> Iterable[str]:
+    """Return the commands that the first word asks for; of the options, help alone shows any."""
+    if first in COMMANDS:
+        return (first,)
+    return () if first.startswith("-") and first != "--help" else COMMANDS
 
 
 def _complete(group: typer.Typer, apart: Mapping[str, str], asked: str) -> None:
@@ -136,5 +146,18 @@ def _leave(sentence: str, status: Exit) -> NoReturn:
     sys.exit(status)
 
 
-def _nothing() -> None:
+def _version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - no command needs it
+
+        typer.echo(f"tracking-edge {version('tracking-edge')}")
+        raise typer.Exit
+    return wanted
+
+
+def _before(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Be there: of one command alone Typer would else make the whole program."""

@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 from tracker.counters import Counter
 from tracker.forwarding import missed
 from tracker.forwarding.forward import Forwarder
-from tracker.forwarding.sweep import TORN, Survey
+from tracker.forwarding.sweep import Survey
+from tracker.forwarding.worker import TORN
 from tracker.store.database import Store
 
 

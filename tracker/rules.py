@@ -15,8 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +35,6 @@ from tracker.enrich.tables import (
     RulesError,
     load_agents,
     load_crawlers,
-    load_networks,
     read_crawlers,
     read_table,
 )
@@ -68,16 +66,6 @@ PEOPLE: Final = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0",
 )
 MACHINES: Final = frozenset(("robot", "library", "embedded", "probe", "prefetch"))
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One table as it is in use."""
-
-    name: str
-    rows: int
-    updated: str  # a date, "" where the table tells none
-    source: str  # a path, or "the release"
 
 
 def sources(tables: str, egress: str, crawlers: str) -> dict[str, str]:
@@ -113,33 +101,6 @@ def update(
         CHECKS[name](fresh)
         _judge_people(beside)
         return _swap(fresh, folder / name)
-
-
-def shown(folder: Path) -> Iterator[Shown]:
-    """Yield the tables in use. Raises RulesError."""
-    agents, networks, crawlers = load_agents(folder), load_networks(folder), load_crawlers(folder)
-    yield Shown(
-        AGENTS, len(agents.agents) + len(agents.robots), str(agents.updated), _at(folder, AGENTS)
-    )
-    blocks = sum(len(one.blocks) for one in networks.networks if one.means != "apple-egress")
-    yield Shown(NETWORKS, blocks, str(networks.updated), _at(folder, NETWORKS))
-    egress = [one for one in networks.networks if one.means == "apple-egress"]
-    updated = networks.updated
-    if (folder / EGRESS).exists():
-        updated = read_table(folder / EGRESS, NetworkTable).updated
-    yield Shown(EGRESS, sum(len(one.blocks) for one in egress), str(updated), _at(folder, EGRESS))
-    yield Shown(CRAWLERS, len(crawlers), _changed(folder / CRAWLERS), _at(folder, CRAWLERS))
-
-
-def _at(folder: Path, name: str) -> str:
-    return str(folder / name) if (folder / name).exists() else "the release"
-
-
-def _changed(path: Path) -> str:
-    try:
-        return str(datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
-    except FileNotFoundError:
-        return ""
 
 
 def _check_agents(path: Path) -> None:

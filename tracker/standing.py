@@ -15,24 +15,20 @@ from typing import Final
 
 from certs.cache import Cache
 from certs.vault.master import MasterKey, MasterKeyError
-from tracker import counters, geo, health, rules, size
+from tracker import counters, geo, health, size
 from tracker.counters import Counter
 from tracker.enrich.place import Database, PlaceError
+from tracker.enrich.shown import shown
 from tracker.enrich.tables import RulesError
-from tracker.forwarding import ledger
-from tracker.forwarding.lag import backlog
+from tracker.forwarding import ledger, worker
+from tracker.forwarding.lag import backlog, full
 from tracker.forwarding.ledger import Ledger, LedgerUnavailable
-from tracker.forwarding.overflow import full
 from tracker.forwarding.standing import SinkStanding, standings
-from tracker.forwarding.sweep import TORN, worker
 from tracker.health import Check, counted
 from tracker.masked import masked
 from tracker.reader import START, SpoolReader, Stream
 from tracker.room import Bound, Filling
-from tracker.shared.copy import FILE, Copy, CopyUnavailable
-from tracker.shared.told import dated
 from tracker.sinks.url import SinkUrl
-from tracker.store.database import Store, StoreUnavailable
 
 SOON: Final = 14 * 86_400  # seconds: Let's Encrypt's certificates are renewed a month before
 LOSSES: Final = {
@@ -63,7 +59,7 @@ def checks(at: Places, now: float) -> dict[str, Check]:
 
 def _checks(at: Places, now: float) -> Iterator[tuple[str, Check]]:
     streams = SpoolReader(at.spool).streams()
-    workers = [worker(stream) for stream in streams]
+    workers = [worker.facts(stream) for stream in streams]
     yield "edge", health.edge(workers, now)
     yield "spool", health.spool(workers, shutil.disk_usage(at.data).free)
     yield from _forwarded(at, streams)
@@ -137,7 +133,7 @@ def _losses(book: Ledger, streams: Sequence[Stream]) -> Check:
         for name, what in LOSSES.items()
         if totals.get(name)
     ]
-    if torn := totals.get(TORN, 0):
+    if torn := totals.get(worker.TORN, 0):
         told.append(f"{size.shown(torn)} torn when workers died, for which nobody was answered")
     says = "; ".join(told) or "none, ever"
     return Check("degraded" if now else "ok", says)
@@ -148,6 +144,9 @@ def _store(where: str) -> Check:
 
 
 def _at_server(where: str) -> Check:
+    # Takes half a second to import, of which whoever has a file is spared.
+    from tracker.store.database import Store, StoreUnavailable  # noqa: PLC0415 - see above
+
     async def last() -> int:
         store = Store(where)
         try:
@@ -176,6 +175,9 @@ def _file(path: Path) -> Check:
 
 
 def _shared(at: Places) -> Check:
+    from tracker.shared.copy import FILE, Copy, CopyUnavailable  # noqa: PLC0415 - as above
+    from tracker.shared.told import dated  # noqa: PLC0415 - as above
+
     try:
         if (copy := Copy.there(at.data / FILE, masked(at.store))) is None:
             return Check("degraded", "nothing of what machines share is on this machine yet")
@@ -219,7 +221,7 @@ def _places(at: Places, now: float) -> Check:
 
 def _rules(folder: Path) -> Check:
     try:
-        tables = list(rules.shown(folder))
+        tables = list(shown(folder))
     except RulesError as error:
         return Check("degraded", str(error))
     return Check("ok", ", ".join(f"{one.name} {one.updated or 'as released'}" for one in tables))

@@ -29,6 +29,20 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(exits.USAGE)
 
 
+class Version(argparse.Action):
+    """Show the version, and leave."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(nargs=0, help="show the version and exit", **given)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Say it in the words of `tracker --version`."""
+        from importlib.metadata import version  # noqa: PLC0415 - a filter needn't load it
+
+        write((f"tracking-edge {version('tracking-edge')}\n".encode(),))
+        parser.exit()
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each setting, and one for the file that holds them."""
     group = parser.add_argument_group("settings")

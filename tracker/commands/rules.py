@@ -13,6 +13,7 @@ from tracker.commands.options import AsJson, Config, configured
 from tracker.commands.progress import progress
 from tracker.commands.stored import log_change
 from tracker.download import Unfetchable
+from tracker.enrich.shown import shown
 from tracker.enrich.tables import FILES, RulesError
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
@@ -24,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Who is a machine: the tables that 
 def show(config: Config = None, as_json: AsJson = False) -> None:
     """Show which tables are in use, how old they are, and where they come from."""
     try:
-        rows = list(rules.shown(configured(config).rules_folder))
+        rows = list(shown(configured(config).rules_folder))
     except RulesError as error:
         raise Mistake(str(error), Exit.DATA) from error
     if as_json:

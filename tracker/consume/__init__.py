@@ -8,6 +8,7 @@ of them, on any machines, share the work.
 | `consuming.py` | from the bus to the store, acknowledged behind the commit |
 | `progress.py` | how that goes, for health and figures |
 | `watch.py` | what health and metrics answer |
+| `work.py` | all of it together |
 | `__main__.py` | the process |
 """
 

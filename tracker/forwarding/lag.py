@@ -1,6 +1,6 @@
-"""Lag: what waits in the spool for one sink, read from the files alone.
+"""Lag: what waits in the spool for sinks, read from the files alone.
 
-In: streams, and where the sink stands in each. Out: hits, bytes, and since when the oldest waits.
+In: streams, and where a sink stands in each. Out: hits, bytes, and since when the oldest waits.
 """
 
 import contextlib
@@ -79,3 +79,16 @@ def backlog(stream: Stream, after: Position) -> int:
     size = sum(segment.path_of(stream.folder, number).stat().st_size for number in full)
     passed = after.offset if after.segment == full[0] else 0
     return size - passed + stream.backlog(Position(present[-2]))
+
+
+def full(stream: Stream) -> list[tuple[int, int]]:
+    """Return number and size of a stream's segments that sinks alone need.
+
+    The worker that writes there, if it lives, is done with all but the last two. Raises OSError.
+    """
+    present = segment.numbers(stream.folder)
+    found = []
+    for number in present[:-2] if stream.alive() else present:
+        with contextlib.suppress(FileNotFoundError):
+            found.append((number, segment.path_of(stream.folder, number).stat().st_size))
+    return found

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tracker.busy import patiently
 from tracker.reader import START, Position
 
 FILE: Final = "forward.db"  # within the data folder
@@ -221,7 +222,7 @@ def advance(connection: sqlite3.Connection, sink: str, stream: str, position: Po
 def _prepare(connection: sqlite3.Connection) -> None:
     # The write-ahead log alone would lose the last transactions with the machine's power;
     # synchronous=full syncs it at each (sqlite.org/pragma.html#pragma_synchronous).
-    connection.execute("pragma journal_mode = wal")
+    patiently(connection.execute, "pragma journal_mode = wal", BUSY_WITHIN)
     connection.execute("pragma synchronous = full")
     # What is deleted, hits of people among it, is overwritten with zeros in the file
     # (sqlite.org/pragma.html#pragma_secure_delete); `purge` sees to the log.

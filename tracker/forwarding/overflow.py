@@ -7,16 +7,15 @@ Promise: a sink in `spared` never loses its turn. Others lose it only for hits t
 has, so that these can be brought to them later.
 """
 
-import contextlib
 import logging
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from tracker import health, segment
+from tracker import health
 from tracker.forwarding.forward import Forwarder
-from tracker.forwarding.lag import END
+from tracker.forwarding.lag import END, full
 from tracker.reader import START, SpoolReader, Stream
 from tracker.room import Bound, Filling, Growth, Held, given_up
 
@@ -80,16 +79,3 @@ class Overflow:
             "furthest_behind": max(backlog, key=backlog.__getitem__, default=None),
         }
         logger.error("spool_filling", extra=facts)
-
-
-def full(stream: Stream) -> list[tuple[int, int]]:
-    """Return number and size of a stream's segments that sinks alone need.
-
-    The worker that writes there, if it lives, is done with all but the last two. Raises OSError.
-    """
-    present = segment.numbers(stream.folder)
-    found = []
-    for number in present[:-2] if stream.alive() else present:
-        with contextlib.suppress(FileNotFoundError):
-            found.append((number, segment.path_of(stream.folder, number).stat().st_size))
-    return found

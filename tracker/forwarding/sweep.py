@@ -21,9 +21,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker import counters
-from tracker.counters import Counter
-from tracker.forwarding import missed, roll
+from tracker.forwarding import missed, roll, worker
 from tracker.forwarding.dead import DeadLetters
 from tracker.forwarding.forward import Forwarder
 from tracker.forwarding.lag import backlog
@@ -36,9 +34,6 @@ from tracker.room import Bound, Filling
 
 EVERY: Final = 1.0  # seconds
 WIPE_EVERY: Final = 60.0  # seconds
-# What a worker tells of itself, which makes no sense as a sum.
-STATES: Final = frozenset((Counter.STARTED_AT, Counter.TOLD_AT, Counter.FAILING))
-TORN: Final = "TORN_BYTES"
 
 logger = logging.getLogger(__name__)
 
@@ -147,12 +142,12 @@ class Sweep:
         if torn:
             # A frame that was being written when the worker died; nobody was answered for it.
             logger.warning("torn_tail", extra={"stream": stream.name, "bytes": torn})
-        self._ledger.finish(stream.name, {**_counted(stream), TORN: torn})
+        self._ledger.finish(stream.name, {**worker.counted(stream), worker.TORN: torn})
         stream.remove()
 
     def _look(self) -> Survey:
         streams = self._spool.streams()
-        live = {stream.name: _counted(stream) for stream in streams}
+        live = {stream.name: worker.counted(stream) for stream in streams}
         finished, counted = self._ledger.finished()
         for name, counts in live.items():
             if name not in finished:
@@ -161,7 +156,7 @@ class Sweep:
         free = shutil.disk_usage(self._spool.folder).free
         return Survey(
             at=time.time(),
-            workers=tuple(map(worker, streams)),
+            workers=tuple(map(worker.facts, streams)),
             counted=counted,
             backlog={
                 forwarder.sink.name: sum(
@@ -180,19 +175,3 @@ class Sweep:
 
 def _positions(stream: Stream, forwarders: Sequence[Forwarder]) -> list[Position]:
     return [forwarder.positions.get(stream.name, START) for forwarder in forwarders]
-
-
-def _counted(stream: Stream) -> dict[str, int]:
-    return {
-        counter.name: value
-        for counter, value in counters.read(stream.folder).items()
-        if counter not in STATES
-    }
-
-
-def worker(stream: Stream) -> WorkerFacts:
-    """Read what a worker tells of itself."""
-    told = counters.read(stream.folder)
-    return WorkerFacts(
-        alive=stream.alive(), told_at=told[Counter.TOLD_AT], failing=bool(told[Counter.FAILING])
-    )

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from tracker.busy import patiently
 from tracker.store.dialect import Dropped
 from tracker.store.merge import Merge
 
@@ -235,7 +236,7 @@ def _engine(path: Path, pragmas: Iterable[str], size: int, patience: float) -> A
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in pragmas:
-            cursor.execute(pragma)
+            patiently(cursor.execute, pragma, patience)
         cursor.close()
 
     hook.listen(engine.sync_engine, "connect", connected)

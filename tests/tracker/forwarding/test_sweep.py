@@ -12,7 +12,7 @@ from tests.tracker.forwarding.parts import Kept, Offices, Worker, click, ids, to
 from tracker import segment
 from tracker.counters import Counter
 from tracker.forwarding.lag import backlog
-from tracker.forwarding.sweep import TORN
+from tracker.forwarding.worker import TORN
 from tracker.hit import Hit
 from tracker.reader import START, Position
 from tracker.segments import ALIVE

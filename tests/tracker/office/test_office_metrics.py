@@ -11,7 +11,7 @@ from tests.tracker.forwarding.parts import Kept, Office, Worker, click, token
 from tracker.counters import Counter
 from tracker.forwarding import missed, roll
 from tracker.forwarding.missed import Missed
-from tracker.forwarding.sweep import STATES, TORN
+from tracker.forwarding.worker import STATES, TORN
 from tracker.metrics import SUMS, exposition
 
 Figures = dict[tuple[str, ...], float]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,13 @@ from tests.tracker.operation.conftest import Tracker
 from tracker.mistake import Exit
 
 NOBODY: Final = 65534
+
+
+def printed(folder: Path, *program: str) -> str:
+    """Run Python in a process of its own; return what it says."""
+    command = [sys.executable, *program]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
 
 
 @contextmanager
@@ -119,15 +127,38 @@ def test_all_commands_of_a_group_are_in_its_help(tracker: Tracker, name: str) ->
     assert tracker("domains", name, "--help").status == Exit.OK
 
 
-def test_the_register_is_shown_without_loading_what_examines_domains(folder: Path) -> None:
-    asked = (
+@pytest.mark.parametrize(
+    ("asked", "spared"),
+    [
+        ("--version", {"sqlalchemy", "httpx", "pydantic"}),
+        ("domains list", {"certs.doctor", "certs.acme", "dns", "httpx"}),
+        ("keys list", {"sqlalchemy", "httpx"}),
+        ("status", {"sqlalchemy", "httpx"}),
+    ],
+)
+def test_nobody_waits_for_what_a_command_doesnt_use(
+    folder: Path, asked: str, spared: set[str]
+) -> None:
+    program = (
         "import sys; from tracker.cli import main\n"
-        "try: main(['domains', 'list'])\n"
+        "try: main(sys.argv[1:])\n"
         "except SystemExit: print(*sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", asked], cwd=folder, capture_output=True, text=True, check=True
-    )
-    loaded = done.stdout.split()
-    assert "tracker.commands.domains" in loaded
-    assert not {"certs.doctor", "certs.acme", "dns", "httpx"} & set(loaded)
+    (folder / "data").mkdir()
+    loaded = printed(folder, "-c", program, *asked.split()).split()
+    assert "tracker.cli" in loaded
+    assert not spared & set(loaded)
+
+
+def test_an_office_without_tls_and_webhooks_loads_nothing_for_them(folder: Path) -> None:
+    program = "import sys, tracker.office.work; print(*sys.modules)"
+    loaded = printed(folder, "-c", program).split()
+    assert "tracker.office.work" in loaded
+    # Nor what takes long beside that and isn't asked: a thousand patterns, and what migrates.
+    unasked = {"ua_parser_builtins.regexes", "alembic"}
+    assert not {"certs.acme", "certs.doctor", "httpx", *unasked} & set(loaded)
+
+
+@pytest.mark.parametrize("command", ["tracker", "rewriter"])
+def test_the_version_is_that_of_the_package(folder: Path, command: str) -> None:
+    assert printed(folder, "-m", command, "--version") == f"tracking-edge {version('tracking-edge')}\n"
