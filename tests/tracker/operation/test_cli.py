@@ -161,4 +161,5 @@ def test_an_office_without_tls_and_webhooks_loads_nothing_for_them(folder: Path)
 
 @pytest.mark.parametrize("command", ["tracker", "rewriter"])
 def test_the_version_is_that_of_the_package(folder: Path, command: str) -> None:
-    assert printed(folder, "-m", command, "--version") == f"tracking-edge {version('tracking-edge')}\n"
+    told = printed(folder, "-m", command, "--version")
+    assert told == f"tracking-edge {version('tracking-edge')}\n"
