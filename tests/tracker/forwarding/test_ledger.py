@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_a_position_and_the_letters_before_it_are_written_both_or_neither(
         halfway()
     assert not DeadLetters(ledger).count()
     assert not ledger.positions("sink")
+
+
+def test_a_ledger_that_another_process_is_making_is_waited_for(
+    open_ledger: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "forward.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        monkeypatch.setattr("tracker.busy.time.sleep", lambda _: other.rollback())
+        assert not open_ledger().positions("sink")
 
 
 def test_positions_are_there_when_the_ledger_is_opened_again(open_ledger: Open) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,15 @@ async def test_a_file_that_is_no_store_is_refused_in_one_sentence(
     with pytest.raises(StoreError) as refusal:
         await Store.open(path)
     assert str(refusal.value) == says.format(path=path)
+
+
+async def test_a_file_that_another_process_makes_a_store_of_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("tracker.busy.time.sleep", lambda _: other.rollback())
+        await closed(await Store.open(tmp_path / "store.db", patience=PATIENCE))
 
 
 async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
