@@ -21,7 +21,7 @@ from tests.servers.receiver import (
     saying,
 )
 from tests.tracker.webhooks.conftest import LOOPBACK
-from tracker.webhooks import connections, dial
+from tracker.webhooks import connections
 from tracker.webhooks.client import BadTarget, Client, Unanswered
 from tracker.webhooks.dial import resolving
 
@@ -34,7 +34,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 def asking(resolver: Resolver, *allowed: str, tls: ssl.SSLContext | None = None) -> Client:
     """Return a client that looks names up there."""
     among = (lookup.Resolver(resolver.host, resolver.port),)
-    return Client([ip_network(one) for one in allowed], lookup=resolving(among), tls=tls)
+    networks = [ip_network(one) for one in allowed]
+    return Client(networks, lookup=resolving(among), tls=tls, within=PATIENCE)
 
 
 async def test_the_answer_is_handed_back_whatever_its_status(
@@ -182,7 +183,7 @@ async def test_the_status_holds_whatever_becomes_of_the_body(
     receiver: Receiver, answer: Wild
 ) -> None:
     receiver.answers("/hook", answer)
-    async with Client(LOOPBACK) as client:
+    async with Client(LOOPBACK, within=PATIENCE) as client:
         said = await client.post(receiver.url("/hook"), b"{}", {})
     assert said.status == 200
     assert len(said.beginning) <= 300
@@ -226,10 +227,9 @@ async def test_nobody_who_listens_is_said_in_words(client: Client, receiver: Rec
 
 
 async def test_names_whose_servers_hang_hold_up_no_other_name(
-    receiver: Receiver, zone: Zone, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, zone: Zone, resolver: Resolver
 ) -> None:
     """Twenty of them: more than any pool of threads for look-ups has."""
-    monkeypatch.setattr(dial, "LOOKUP_WITHIN", PATIENCE)
     zone.add(NAME, "A", "127.0.0.1")
     for number in range(20):
         zone.fail(f"hangs-{number}.test", "SILENCE")
