@@ -54,12 +54,12 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def until_ready(self) -> None:
-        """Wait until the whole system does its work."""
+    async def until_ready(self) -> int:
+        """Wait until the whole system does its work; return where the feed stands then."""
         while True:
-            with contextlib.suppress(httpx.TransportError):
+            with contextlib.suppress(httpx.TransportError, ApiUnavailable):
                 if (await self._http.get("/readyz")).is_success:
-                    return
+                    return await self.position()
             await asyncio.sleep(ASK_EVERY / 5)
 
     async def newest(self, domain: str, filters: Mapping[str, str], limit: int) -> list[Event]:

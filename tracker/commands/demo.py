@@ -175,11 +175,10 @@ async def _supervise(
 async def _watch(client: Client, console: Console, log: Path) -> None:
     async with client:
         try:
-            await asyncio.wait_for(client.until_ready(), READY_WITHIN)
+            position = await asyncio.wait_for(client.until_ready(), READY_WITHIN)
         except TimeoutError:
             console.print(f"Not ready yet: {log} says why.")
-            await client.until_ready()
-        position = await client.position()
+            position = await client.until_ready()
         console.print("\n[bold]Ready.[/] Ctrl-C stops.\n")
         async for event in client.follow(position):
             console.print(line(event), soft_wrap=True)
