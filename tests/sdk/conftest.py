@@ -93,7 +93,9 @@ class Thread(threading.Thread):
         store = await Store.open(where, patience=PATIENCE, within=PATIENCE)
         webhooks = Client([ip_network("127.0.0.0/8")])
         app = api(store, ApiKeys.of(KEY), well, bytes, webhooks=webhooks)
-        self.server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        # Clients use a connection again, however long a busy machine lets it rest.
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_keep_alive=PATIENCE)
+        self.server = uvicorn.Server(config)
         self.ready.set()
         await self.server.serve([self.listener])
         await webhooks.close()
