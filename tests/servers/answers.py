@@ -80,6 +80,8 @@ def answering(host: str = "127.0.0.1") -> Iterator[Answers]:
 
 class _Http(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    # A CA asks thrice for each order: whom the system turns away comes again only a second later.
+    request_queue_size = 128
 
     def __init__(self, answers: Answers, host: str) -> None:
         self.answers = answers
