@@ -96,8 +96,8 @@ class Part:
     def kill(self) -> None:
         """End the supervisor and all its children where they stand."""
         if self._process is not None:
-            # The supervisor first: it would start the others again.
-            processes.kill([self._process.pid, *processes.children(self._process.pid)])
+            if self.running:
+                processes.kill_family(self._process.pid)
             self._process.wait()
             self._process = None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE, wait_for
+from tests.servers import processes
 from tests.servers.ports import free_port, listening
 from tests.tracker.edge.test_worker import head, request
 from tests.tracker.edge.tls.secure import CA, Secure
@@ -129,7 +130,8 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
         worker.up()
         yield Behind(worker, place)
     finally:
-        proxy.kill()
+        if proxy.poll() is None:
+            processes.kill_family(proxy.pid)  # nginx' workers would outlive it
         proxy.wait()
         worker.end()
 
