@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.servers import processes
+
 
 class Running:
     """The process, what it logs, and where it listens in the order of `tracker.roles`."""
@@ -50,4 +52,6 @@ def running(*arguments: str, **settings: str) -> Iterator[Running]:
         try:
             yield Running(process)
         finally:
-            process.kill()
+            if process.poll() is None:
+                # Its children alone would drain first, beside the next test.
+                processes.kill_family(process.pid)
