@@ -235,5 +235,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for step in STEPS[version:]:
         for statement in step.split(";"):
             connection.execute(statement)
-    connection.execute(f"pragma user_version = {VERSION}")
+    if version < VERSION:  # else there is nothing to write, and no disk to wait for
+        connection.execute(f"pragma user_version = {VERSION}")
     connection.execute("commit")

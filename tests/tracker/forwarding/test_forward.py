@@ -95,7 +95,7 @@ def test_a_crash_before_the_position_is_written_offers_the_same_hits_again(
 MISHAPS = st.sampled_from(["fine", "down", "down after taking", "crash", "crash of the ledger"])
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=st.lists(st.integers(1, 5), min_size=1, max_size=5), mishaps=st.lists(MISHAPS))
 def test_whatever_fails_and_whenever_the_sink_has_each_hit_once(
     tmp_path_factory: pytest.TempPathFactory, frames: list[int], mishaps: list[str]

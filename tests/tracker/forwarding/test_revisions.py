@@ -128,7 +128,7 @@ writes = st.tuples(
 steps = st.one_of(writes, st.sampled_from(["forward", "crash", "crash before that", "restart"]))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, min_size=3, max_size=14), st.sampled_from([1, 1 << 18]))
 def test_in_whatever_order_clicks_come_and_whatever_breaks_the_last_word_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, steps: list[object], batch_bytes: int

@@ -210,32 +210,39 @@ def test_what_stands_behind_zeros_is_found_again(tmp_path: Path, length: int) ->
 def test_whole_frames_are_read_wherever_the_rest_was_torn(tmp_path: Path, how: str) -> None:
     path, ends = segment_of(tmp_path, 4)
     whole = path.read_bytes()
-    for place in range(ends[-1]):
-        rest = {
-            "cut off": b"",
-            "zeros": bytes(len(whole) - place),
-            "noise": bytes(byte ^ 0x55 for byte in whole[place:]),
-        }[how]
-        path.write_bytes(whole[:place] + rest)
-        expected = 2 * sum(end <= place for end in ends)
-        assert numbers(Stream(tmp_path)) == list(range(expected)), place
+    with path.open("r+b", buffering=0) as file:
+        for place in reversed(range(ends[-1])):
+            file.truncate(place)
+            if how == "zeros":
+                file.truncate(len(whole))
+            elif how == "noise":
+                file.seek(place)
+                file.write(bytes(byte ^ 0x55 for byte in whole[place:]))
+            expected = 2 * sum(end <= place for end in ends)
+            assert numbers(Stream(tmp_path)) == list(range(expected)), place
+
+
+@pytest.fixture(scope="module")
+def written_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, list[int]]:
+    """Write a segment; give its path, what it holds, and the offsets behind its frames."""
+    path, ends = segment_of(tmp_path_factory.mktemp("segment"), 4)
+    return path, path.read_bytes(), ends
 
 
 @given(st.integers(0, 4095), st.integers(1, 255))
 @settings(max_examples=200)
 def test_a_flipped_byte_ends_the_segment_there(
-    tmp_path_factory: pytest.TempPathFactory, place: int, flip: int
+    written_once: tuple[Path, bytes, list[int]], place: int, flip: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("segment")
-    path, ends = segment_of(folder, 4)
-    content = bytearray(path.read_bytes())
+    path, whole, ends = written_once
+    content = bytearray(whole)
     content[place] ^= flip
     path.write_bytes(content)
     intact = 0 if place < len(segment.MAGIC) + 16 else sum(end <= place for end in ends)
     # The header's filling carries nothing, and behind the last frame there is nothing to damage.
     if len(segment.MAGIC) + 16 <= place < segment.HEADER or place >= ends[-1]:
         intact = len(ends)
-    assert numbers(Stream(folder)) == list(range(2 * intact))
+    assert numbers(Stream(path.parent)) == list(range(2 * intact))
 
 
 def test_what_was_never_finished_is_counted_as_torn(tmp_path: Path) -> None:
