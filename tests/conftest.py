@@ -2,7 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from ssl import SSLContext
+from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +28,22 @@ settings.load_profile("untimed")
 def anyio_backend() -> str:
     """Run coroutines in asyncio: the tracker has no other loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trust_read_once() -> Iterator[None]:
+    """Have httpx read the CAs that it trusts once: 50 ms of each of thousands of clients."""
+
+    @cache
+    def made(_file: str | None, **given: Any) -> SSLContext:
+        return httpx.create_ssl_context(**given)
+
+    def shared(**given: Any) -> SSLContext:
+        return made(os.environ.get("SSL_CERT_FILE"), **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", shared)
+        yield
 
 
 @pytest.fixture(autouse=True)

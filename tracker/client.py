@@ -38,7 +38,12 @@ class Client:
         self._url = url
         try:
             self._http = httpx.AsyncClient(
-                base_url=url, auth=("api", key), timeout=ANSWER_WITHIN, trust_env=False
+                base_url=url,
+                auth=("api", key),
+                timeout=ANSWER_WITHIN,
+                trust_env=False,
+                # Without HTTPS, to which no redirect is followed, no CA need be read, in 50 ms.
+                verify=url.startswith("https://"),
             )
         except httpx.InvalidURL as error:
             raise Mistake(f"{url!r} is no URL: {error}", Exit.USAGE) from error
