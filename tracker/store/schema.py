@@ -11,6 +11,9 @@ from tracker.store.period import Period
 
 metadata = MetaData()
 
+# That PostgreSQL parts tables by time stands in the steps that make them alone: said here, it has
+# SQLAlchemy load that dialect for whoever has a file, too.
+
 
 def _text(name: str) -> Column[str]:
     # Never NULL: a missing field is an empty text, so that NOT means what it says (SQL's NOT NULL
@@ -40,7 +43,6 @@ event = Table(
     # Last, so that a condition on the other columns need not step over it.
     Column("document", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
-    postgresql_partition_by="RANGE (at)",
 )
 
 # Each ends in the key, so that a walk along it is in the order of pages and starts at any event.
@@ -60,7 +62,6 @@ tag = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Text, primary_key=True),
     sqlite_with_rowid=False,
-    postgresql_partition_by="RANGE (at)",
 )
 
 # The last sequence number that was given out. Not the table's highest one: a number must never be
