@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ def opened(vault: Vault) -> dict[str, Vault | None]:
 
 @pytest.fixture
 async def client(
-    vault: Vault, opened: dict[str, Vault | None], tmp_path: Path
+    vault: Vault, opened: dict[str, Vault | None], tmp_path: Path, migrated_file: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     await filled.fill(vault)
+    shutil.copy(migrated_file, tmp_path / "store.db")
     store = await Store.open(tmp_path / "store.db")
     async with calling(serving(store, vault=lambda: opened["now"])) as client:
         yield client

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,8 +30,9 @@ EVENTS = 2 * AT_ONCE + 10
 
 
 @pytest.fixture
-async def source(tmp_path: Path) -> AsyncIterator[Store]:
+async def source(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Store]:
     (tmp_path / "home").mkdir()
+    shutil.copy(migrated_file, tmp_path / "home" / "store.db")
     store = await Store.open(tmp_path / "home" / "store.db")
     kinds = ("delivered", "opened", "clicked", "unsubscribed")
     rows = [

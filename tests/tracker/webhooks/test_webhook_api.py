@@ -1,5 +1,6 @@
 """Webhooks over HTTP: in Mailgun's form, and beyond it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ OTHER = "http://127.0.0.1:8000/other?secret=x"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated_file, tmp_path / "store.db")
     store = await Store.open(tmp_path / "store.db", patience=PATIENCE)
     yield store
     await store.close()

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import itertools
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -42,7 +43,8 @@ HEARD: dict[Kind, str] = {
 
 
 @pytest.fixture
-async def world(tmp_path: Path, receiver: Receiver) -> AsyncIterator[World]:
+async def world(tmp_path: Path, receiver: Receiver, migrated_file: Path) -> AsyncIterator[World]:
+    shutil.copy(migrated_file, tmp_path / "world.db")
     world = World(await Store.open(tmp_path / "world.db", patience=PATIENCE), receiver)
     yield world
     await world.store.close()
