@@ -29,7 +29,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.servers import processes
 from tests.servers.ports import free_port
 
@@ -43,6 +43,9 @@ _SMALL: Final = {
     "max_connections": "100",
     "max_wal_size": "256MB",
     "log_min_messages": "warning",
+    # After a kill it would sync each of its thousands of files by itself, which takes a slow disk
+    # more than a minute.
+    "recovery_init_sync_method": "syncfs",
 }
 # How a server is asked to end: after its clients, at once, or at once without a checkpoint.
 _ASKED: Final = {
@@ -169,7 +172,7 @@ class Postgres:
                 stdout=said,
                 stderr=said,
             )
-        wait_for(self._ready_or_gone, "PostgreSQL to start")
+        wait_for(self._ready_or_gone, "PostgreSQL to start", 3 * PATIENCE)
         if self._process.poll() is not None:
             raise OSError(f"PostgreSQL doesn't start: {self.log.read_text()}")
 
@@ -192,7 +195,7 @@ class Postgres:
 
     def _gone(self) -> None:
         assert self._process is not None
-        self._process.wait(60)
+        self._process.wait(3 * PATIENCE)  # for a last checkpoint, too
         self._process = None
 
     def _ready_or_gone(self) -> bool:
