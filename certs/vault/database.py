@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.schema import CreateSchema
 
+from certs.busy import patiently
 from certs.vault import tables
 from certs.vault.master import CannotOpen, MasterKey
 
@@ -202,7 +203,7 @@ def _engine(path: Path, size: int, patience: float) -> AsyncEngine:
         # FULL: in WAL mode NORMAL may lose the last commits when the power goes
         # (sqlite.org/pragma.html#pragma_synchronous), and with them a certificate.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
+            patiently(cursor.execute, f"PRAGMA {pragma}", patience)
         cursor.close()
 
     return engine

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tracker.busy import patiently
+from certs.busy import patiently
 from tracker.reader import START, Position
 
 FILE: Final = "forward.db"  # within the data folder

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from tracker.busy import patiently
+from certs.busy import patiently
 from tracker.store.dialect import Dropped
 from tracker.store.merge import Merge
 

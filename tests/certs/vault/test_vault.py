@@ -2,6 +2,7 @@ import asyncio
 import datetime
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,17 @@ async def test_a_file_of_another_program_is_refused(
     other.close()
     with pytest.raises((VaultError, VaultUnavailable), match=says):
         await Vault.open(path, MasterKey(bytes(32)))
+
+
+async def test_a_file_that_another_process_makes_a_vault_of_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "certs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("certs.busy.sleep", lambda _: other.rollback())
+        opened = await Vault.open(path, MasterKey(bytes(32)), patience=PATIENCE)
+    await opened.close()
 
 
 async def test_a_vault_of_a_newer_version_is_refused(vault: Vault, at: Place) -> None:

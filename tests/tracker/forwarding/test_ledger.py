@@ -38,7 +38,7 @@ def test_a_ledger_that_another_process_is_making_is_waited_for(
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "forward.db", isolation_level=None)) as other:
         other.execute("begin immediate")
-        monkeypatch.setattr("tracker.busy.time.sleep", lambda _: other.rollback())
+        monkeypatch.setattr("certs.busy.sleep", lambda _: other.rollback())
         assert not open_ledger().positions("sink")
 
 

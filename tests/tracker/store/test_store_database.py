@@ -146,7 +146,7 @@ async def test_a_file_that_another_process_makes_a_store_of_is_waited_for(
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr("tracker.busy.time.sleep", lambda _: other.rollback())
+        monkeypatch.setattr("certs.busy.sleep", lambda _: other.rollback())
         await closed(await Store.open(tmp_path / "store.db", patience=PATIENCE))
 
 

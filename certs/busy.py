@@ -1,8 +1,11 @@
-"""A SQLite file that is busy: waited for, where SQLite itself gives up at once."""
+"""A SQLite file that is busy: waited for, where SQLite itself gives up at once.
+
+The vault, the store and the ledger are such files.
+"""
 
 import sqlite3
-import time
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Final
 
 AGAIN_AFTER: Final = 0.01  # seconds
@@ -16,14 +19,14 @@ def patiently(execute: Callable[[str], object], statement: str, within: float) -
     SQLite lets none wait, since each could wait for the other (sqlite.org/c3ref/busy_handler.html).
     Raises sqlite3.Error.
     """
-    deadline = time.monotonic() + within
+    deadline = monotonic() + within
     while True:
         try:
             execute(statement)
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
+            if not busy or monotonic() > deadline:
                 raise
         else:
             return
-        time.sleep(AGAIN_AFTER)
+        sleep(AGAIN_AFTER)
