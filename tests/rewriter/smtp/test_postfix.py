@@ -135,8 +135,9 @@ def route() -> Iterator[Route]:
         pytest.skip(f"NO POSTFIX: {reason}")
     filter_port, back_port, last_port = free_port(), free_port(), free_port()
     destination = Destination()
-    # Not in pytest's own folder, which Postfix's unprivileged processes can't enter.
-    with tempfile.TemporaryDirectory() as folder:
+    # Not in pytest's own folder, which Postfix's unprivileged processes can't enter. Some of them
+    # outlive their master by a moment, in which they may still write.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         home.chmod(0o755)
         with (

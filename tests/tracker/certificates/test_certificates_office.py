@@ -18,7 +18,7 @@ from certs.vault.alerts import Alerts
 from certs.vault.database import Vault
 from certs.vault.leases import Leases
 from rewriter.keyring import Keyring
-from tests.patience import PATIENCE, until
+from tests.patience import PATIENCE, ended, until
 from tests.servers.ports import free_port
 from tests.tracker.certificates import filled
 from tests.tracker.office.process import told
@@ -88,7 +88,7 @@ async def test_an_alert_is_posted_until_it_is_taken_and_follows_no_redirect(
     url = f"http://127.0.0.1:{hook.port}/hook"
     posting = asyncio.create_task(deliver(vault, url, Leases(vault, "office"), retry_after=(0.01,)))
     await until(taken)
-    posting.cancel()
+    await ended(posting)
     expected = {
         "kind": "expired",
         "name": "click.example.com",
@@ -115,7 +115,7 @@ async def test_an_alert_that_is_always_refused_holds_up_no_other(vault: Vault, h
     leases = Leases(vault, "office")
     posting = asyncio.create_task(deliver(vault, url, leases, retry_after=(3_600,)))
     await until(taken)
-    posting.cancel()
+    await ended(posting)
     assert [body["name"] for _, body in hook.got] == [refused.name, other.name]
 
 
@@ -132,7 +132,7 @@ async def test_of_two_machines_one_posts_each_alert(vault: Vault, hook: Hook) ->
     both = [asyncio.create_task(deliver(vault, url, Leases(vault, one))) for one in ("a", "b")]
     await until(taken)
     for posting in both:
-        posting.cancel()
+        await ended(posting)
     assert sorted(body["name"] for _, body in hook.got) == sorted(names)
 
 
