@@ -47,6 +47,8 @@ COMMANDS: Final = {
     "demo": "demo",
 }
 
+HELP: Final = ("-h", "--help")
+
 # What typer hands on in the words of pydantic, and what a person reads instead.
 CLEARER: Final = {
     "Value error, ": "",
@@ -74,7 +76,12 @@ def application(names: Iterable[str], asked: str = "") -> typer.Typer:
 
     `asked` is the word behind the first: a command of a group, if that is one.
     """
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": [*HELP]},
+    )
     app.callback(help="Record opens, clicks and unsubscribes of the mail that you send.")(_before)
     for name in names:
         module = import_module(f"tracker.commands.{COMMANDS[name]}")
@@ -118,7 +125,7 @@ def _needed(first: str) -> Iterable[str]:
     """Return the commands that the first word asks for; of the options, help alone shows any."""
     if first in COMMANDS:
         return (first,)
-    return () if first.startswith("-") and first != "--help" else COMMANDS
+    return () if first.startswith("-") and first not in HELP else COMMANDS
 
 
 def _complete(group: typer.Typer, apart: Mapping[str, str], asked: str) -> None:

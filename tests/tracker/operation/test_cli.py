@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.tracker.operation.conftest import Tracker
+from tracker.cli import COMMANDS, HELP
 from tracker.mistake import Exit
 
 NOBODY: Final = 65534
@@ -123,7 +124,7 @@ def test_a_file_of_another_account_is_told_with_whose_it_is_to_use(
 @pytest.mark.parametrize("name", ["check", "dns"])
 def test_all_commands_of_a_group_are_in_its_help(tracker: Tracker, name: str) -> None:
     tracker("domains", "list")
-    assert f" {name} " in tracker("domains", "--help").out
+    assert f" {name} " in tracker("domains", "--help").out == tracker("domains", "-h").out
     assert tracker("domains", name, "--help").status == Exit.OK
 
 
@@ -157,6 +158,13 @@ def test_an_office_without_tls_and_webhooks_loads_nothing_for_them(folder: Path)
     # Nor what takes long beside that and isn't asked: a thousand patterns, and what migrates.
     unasked = {"ua_parser_builtins.regexes", "alembic"}
     assert not {"certs.acme", "certs.doctor", "httpx", *unasked} & set(loaded)
+
+
+@pytest.mark.parametrize("asked", HELP)
+def test_all_commands_are_in_the_help(tracker: Tracker, asked: str) -> None:
+    told = tracker(asked)
+    assert told.status == Exit.OK
+    assert not [name for name in COMMANDS if f" {name} " not in told.out]
 
 
 @pytest.mark.parametrize("command", ["tracker", "rewriter"])
