@@ -275,7 +275,8 @@ cursors = st.builds(
     back=st.booleans(),
     place=st.none()
     | st.tuples(
-        st.integers(0, LATEST), st.text(st.characters(exclude_characters="\0"), max_size=128)
+        st.integers(0, LATEST),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=128),
     ),
     inclusive=st.booleans(),
 )
