@@ -19,6 +19,7 @@ from tracker.room import Bound
 from tracker.settings import Settings
 
 ANSWER_WITHIN: Final = 5.0  # seconds
+LONGEST: Final = 1 << 20  # bytes of an answer; ours has a few thousand
 STATUSES: Final[dict[Status, int]] = {"ok": 0, "degraded": 1, "down": 2}
 COLOURS: Final[dict[Status, str]] = {"ok": "green", "degraded": "yellow", "down": "bold red"}
 
@@ -50,8 +51,8 @@ def _asked(settings: Settings) -> tuple[Check, dict[str, Check]]:
         # Not httpx: an operator who looks for a fault needn't wait for it to be imported.
         with contextlib.closing(HTTPConnection(host, at.port, timeout=ANSWER_WITHIN)) as office:
             office.request("GET", "/readyz")
-            answer = office.getresponse().read()
-    except (OSError, HTTPException):
+            answer = office.getresponse().read(LONGEST)
+    except (OSError, HTTPException, UnicodeError):  # the last of a host that is no name
         return _unasked(f"does not answer at {url}")
     return heard(answer, url, folder.mark(settings.data))
 

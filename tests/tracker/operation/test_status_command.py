@@ -121,6 +121,15 @@ def test_what_somebody_else_answers_on_the_port_is_not_taken_for_ours(
     )
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 70}.example"])
+def test_a_host_that_can_be_none_is_told_as_one_that_does_not_answer(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    tracker("keys", "new")
+    monkeypatch.setenv("TRACKER_API_LISTEN", f"{host}:8026")
+    assert f"does not answer at http://{host}:8026" in tracker("status").out.replace("\n", "")
+
+
 def test_a_running_system_is_asked(
     folder: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
