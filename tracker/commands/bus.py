@@ -18,7 +18,7 @@ from tracker.bus.message import Message
 from tracker.bus.publishing import Publisher, TooLarge
 from tracker.bus.standing import standing
 from tracker.commands.consume import source
-from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.options import AsJson, Config, Yes, configured
 from tracker.commands.shown import cell, listed
 from tracker.commands.stored import log_change
 from tracker.health import counted
@@ -31,7 +31,6 @@ Numbers = Annotated[
     list[int] | None,
     typer.Argument(metavar="NUMBER", help="Dead letters; without any, all.", show_default=False),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 app = typer.Typer(no_args_is_help=True, help="The bus between edges and the store.")
 

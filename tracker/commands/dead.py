@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from tracker.commands.booked import booked
-from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.options import AsJson, Config, Yes, configured
 from tracker.commands.shown import listed, printable
 from tracker.commands.stored import log_change
 from tracker.forwarding.dead import DeadLetters, Letter
@@ -81,7 +81,7 @@ def discard(
     ids: Ids = None,
     sink: Sink = None,
     config: Config = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Drop dead letters for good: what recipients did there is never counted."""
     settings = configured(config)

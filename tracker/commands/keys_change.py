@@ -8,10 +8,14 @@ from rich.console import Console
 from certs.vault.master import placed
 from rewriter.keyring import Keyring
 from tracker.commands import shared_keys
-from tracker.commands.options import Config, configured
+from tracker.commands.options import Config, Yes, configured
 from tracker.commands.stored import log_change
 from tracker.mistake import Exit, Mistake
 from tracker.settings import Settings
+
+KeyId = Annotated[
+    int, typer.Argument(metavar="ID", help="The id that `list` shows.", show_default=False)
+]
 
 
 def new(config: Config = None) -> None:
@@ -45,13 +49,7 @@ def _tell_shared(settings: Settings, keyring: Keyring) -> None:
         )
 
 
-def use(
-    key: Annotated[
-        int, typer.Argument(metavar="ID", help="The id that `list` shows.", show_default=False)
-    ],
-    config: Config = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-) -> None:
+def use(key: KeyId, config: Config = None, yes: Yes = False) -> None:
     """Let a shared key sign that still waits for a machine: its links fail there until then."""
     settings = configured(config)
     if not settings.store.url:
@@ -65,13 +63,7 @@ def use(
     Console().print(f"key {key} signs from now on")
 
 
-def retire(
-    key: Annotated[
-        int, typer.Argument(metavar="ID", help="The id that `list` shows.", show_default=False)
-    ],
-    config: Config = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-) -> None:
+def retire(key: KeyId, config: Config = None, yes: Yes = False) -> None:
     """Let a key neither sign nor verify: links that it signed lead nowhere from then on."""
     settings = configured(config)
     path = settings.keyring_path

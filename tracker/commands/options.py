@@ -19,6 +19,7 @@ Config = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 
 def configured(config: Path | None) -> Settings:

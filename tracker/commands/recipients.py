@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.commands.options import Config, configured
+from tracker.commands.options import Config, Yes, configured
 from tracker.commands.stored import there, who
 from tracker.forwarding import ledger
 from tracker.forwarding.ledger import Ledger, LedgerUnavailable
@@ -39,7 +39,7 @@ def erase(
     address: Address,
     domain: Domains = None,
     config: Config = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove all events of a recipient, for good; figures, which name nobody, stay.
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from tracker import health, size
 from tracker.commands import dead
 from tracker.commands.booked import booked, known, running
-from tracker.commands.options import AsJson, Config, configured
+from tracker.commands.options import AsJson, Config, Yes, configured
 from tracker.commands.shown import cell, printable
 from tracker.commands.stored import log_change
 from tracker.forwarding import roll
@@ -128,7 +128,7 @@ def rename(old: Name, new: str, config: Config = None) -> None:
 def forget(
     name: Name,
     config: Config = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Drop what is kept of a sink that is gone: its place, its dead letters, what it missed."""
     settings = configured(config)
